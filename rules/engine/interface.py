@@ -1,0 +1,114 @@
+"""The engine's contract: forward chaining over propositions, in passes, in two worlds.
+
+A *proposition* is a short string that means something definite about this patient ("p17", "fires:mg-crisis-urgent",
+"blocked:azathioprine"). Patterns over FHIR resources become propositions before the engine runs
+(`docs/decisions/0001-propositions-and-two-worlds.md`). A program is a list of *passes*, each a set of *clauses*;
+a clause concludes its `head` when all of `when` hold, none of `unless` and each of `open` is unknown.
+
+Two worlds are solved pass by pass. In the *sure* world an unknown fact counts as false, in the *possible* world as true.
+`when` looks at its own world, `unless` at the other one, `open` holds in both worlds when the proposition is possible
+and not sure. `unless` and `open` may name only input facts and heads of **earlier** passes; `when` may also name heads of the
+same pass. The loader refuses anything else, so the result does not depend on order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["Budget", "Clause", "Engine", "EngineError", "Outcome", "Program", "ProgramError"]
+
+
+class ProgramError(ValueError):
+    """A program breaks the contract (negation in its own pass, duplicate clause id, too large); the message names the clause."""
+
+
+class EngineError(RuntimeError):
+    """A run did not end properly: budget, deadline, crash or disagreement. `kind` is one of
+    budget, deadline, crash, difference, poisoned; `clauses` names clause ids only, never data."""
+
+    def __init__(self, kind: str, message: str, clauses: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.clauses = clauses
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """`head` holds when every `when` holds, no `unless` holds and every `open` is unknown."""
+
+    id: str
+    head: str
+    when: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Upper limits of one run; crossing one raises EngineError("budget") or EngineError("deadline")."""
+
+    facts: int = 5_000
+    firings: int = 20_000
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What holds, and which clauses made it hold; every producer is kept. Clause ids are in program order.
+
+    `sure` is a subset of `possible`; `fired` lists clauses that fired in the sure world, `fired_possible` those that fired in the possible
+    world (a superset in meaning, not necessarily listed twice by a back-end: the lists are each complete)."""
+
+    sure: frozenset[str]
+    possible: frozenset[str]
+    fired: tuple[str, ...] = ()
+    fired_possible: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Passes in order. `check()` raises ProgramError on the first broken promise."""
+
+    passes: tuple[tuple[Clause, ...], ...]
+    names: tuple[str, ...] = field(default=())
+
+    def check(self) -> None:
+        """Verify ids are unique and `unless`/`open` name nothing concluded in the same or a later pass."""
+        seen: set[str] = set()
+        pass_of_head: dict[str, int] = {}
+        for number, clauses in enumerate(self.passes):
+            for clause in clauses:
+                if clause.id in seen:
+                    raise ProgramError(f"clause {clause.id}: id used twice")
+                seen.add(clause.id)
+                pass_of_head[clause.head] = max(number, pass_of_head.get(clause.head, number))
+        for number, clauses in enumerate(self.passes):
+            for clause in clauses:
+                for name in (*clause.unless, *clause.open):
+                    if pass_of_head.get(name, -1) >= number:
+                        raise ProgramError(
+                            f"clause {clause.id}: negates {name}, which is concluded in pass {pass_of_head[name]}; "
+                            f"only passes before {number} may be negated"
+                        )
+                for name in clause.when:
+                    if pass_of_head.get(name, -1) > number:
+                        raise ProgramError(
+                            f"clause {clause.id}: reads {name}, which is concluded later, in pass {pass_of_head[name]}"
+                        )
+
+
+class Engine(Protocol):
+    """One back-end with one program loaded. `run` is pure: same facts, same outcome, no memory of earlier runs."""
+
+    @property
+    def name(self) -> str:
+        """durable, reference or checked."""
+        ...
+
+    def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+        """Chain forward from input propositions (`sure` must be a subset of `possible`).
+
+        Raises EngineError; never returns a partial outcome.
+        """
+        ...

@@ -1,0 +1,208 @@
+"""Facts: what a patient's resources say, typed, with the resource each one came from.
+
+Extraction (`rules.extract`) is the only producer; patterns (`rules.patterns`) are the only reader.
+Nothing here knows HTTP, a clock or a file. Presence has three values and missing is never normal:
+see `rules/pathways/README.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from rules.fhir_date import FhirDate
+from rules.quantity import Quantity
+
+__all__ = [
+    "Allergy",
+    "Condition",
+    "Event",
+    "Medication",
+    "Observation",
+    "Origin",
+    "Person",
+    "Presence",
+    "Record",
+    "Relative",
+]
+
+
+class Presence(StrEnum):
+    """Three-valued truth: `unknown` is never treated as `absent`."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class Origin(StrEnum):
+    """Where a resource stood in the request.
+
+    `record`: prefetch or FHIR server. `draft`: the resources this hook asks about (order-select:
+    those named by `selections`; order-sign: every draft order; appointment-book: the appointments).
+    `planned`: other unsigned drafts of the same call; they count like current therapy.
+    """
+
+    RECORD = "record"
+    DRAFT = "draft"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The Patient resource: `gender` is the FHIR administrative gender or None."""
+
+    ref: str
+    birth: FhirDate | None = None
+    gender: str | None = None
+    deceased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A Condition. `clinical` and `verification` are the FHIR codes or None when the element is missing.
+
+    `onset` is onset[x] as a date (onsetAge is added to the birth date); `recorded` is recordedDate.
+    `abated` is true when any abatement[x] is present; `abatement` its date when it has one.
+    """
+
+    ref: str
+    concepts: frozenset[str]
+    clinical: str | None = None
+    verification: str | None = None
+    onset: FhirDate | None = None
+    recorded: FhirDate | None = None
+    abated: bool = False
+    abatement: FhirDate | None = None
+    severity: frozenset[str] = frozenset()
+    body_sites: frozenset[str] = frozenset()
+    origin: Origin = Origin.RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class Medication:
+    """One medication resource: MedicationRequest, MedicationStatement, MedicationAdministration, MedicationDispense,
+    or a draft ServiceRequest or ImmunizationRecommendation that carries a drug or vaccine code.
+
+    `kind` is the FHIR resource type. `route` is one of oral, iv, im, sc, intrathecal, inhaled, nasal, topical, eye,
+    ear, rectal, vaginal, injection, irrigation, other, or None when nothing says. `start` is the first day of therapy
+    (effective start, else timing bounds start, else authoredOn), `end` the last. `mg_per_day` comes from structured
+    dosageInstruction only; `kg_basis` is true when the dose is per kilogram. `days` is the planned length from timing
+    bounds or supply times (repeats + 1). `single` is true for a one-off dose. `reasons` are concepts of reasonCode and
+    reasonReference; `has_reason` is true when either element exists, recognised or not. `status_reasons` holds
+    `ineffective` and/or `intolerance` when statusReason says so. `matched_by_name` marks recognition by text alone.
+    """
+
+    ref: str
+    kind: str
+    concepts: frozenset[str]
+    status: str | None = None
+    intent: str | None = None
+    origin: Origin = Origin.RECORD
+    do_not_perform: bool = False
+    route: str | None = None
+    start: FhirDate | None = None
+    end: FhirDate | None = None
+    authored: FhirDate | None = None
+    mg_per_day: Decimal | None = None
+    days: Decimal | None = None
+    single: bool = False
+    as_needed: bool = False
+    reasons: frozenset[str] = frozenset()
+    has_reason: bool = False
+    status_reasons: frozenset[str] = frozenset()
+    prior: str | None = None
+    matched_by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """An Observation or one of its components (components repeat the parent's `ref`, date and status).
+
+    `value` is a UCUM quantity, `truth` a boolean, `answers` the normalised coded answers (positive, negative,
+    indeterminate, poor-metaboliser, intermediate-metaboliser, normal-metaboliser, pregnant, not-pregnant, pathogenic,
+    likely-pathogenic, vus, yes, no ... and the concept ids of coded values). `interpretation` holds the FHIR
+    ObservationInterpretation codes (POS, NEG, A, H, L, N ...). `low` and `high` are the normal reference range.
+    `valued` is false when there is neither value, component value nor interpretation (dataAbsentReason alone).
+    """
+
+    ref: str
+    concepts: frozenset[str]
+    status: str | None = None
+    when: FhirDate | None = None
+    value: Quantity | None = None
+    truth: bool | None = None
+    answers: frozenset[str] = frozenset()
+    interpretation: frozenset[str] = frozenset()
+    low: Quantity | None = None
+    high: Quantity | None = None
+    valued: bool = True
+    body_sites: frozenset[str] = frozenset()
+    focus: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Anything done, planned or kept that is not a drug or a measurement.
+
+    `kind`: procedure, report (DiagnosticReport), imaging (ImagingStudy), immunization, encounter, order
+    (ServiceRequest), appointment, plan (CarePlan), goal, device (Device, DeviceUseStatement), flag, communication,
+    consent, answer (QuestionnaireResponse item). `tags` hold coded details: goal achievement codes (not-achieved ...),
+    answers of questions (yes, no), revoked reasons. `reasons` as in Medication.
+    """
+
+    ref: str
+    kind: str
+    concepts: frozenset[str]
+    status: str | None = None
+    when: FhirDate | None = None
+    end: FhirDate | None = None
+    origin: Origin = Origin.RECORD
+    do_not_perform: bool = False
+    tags: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    has_reason: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Allergy:
+    """An AllergyIntolerance; substance and reaction-substance concepts together."""
+
+    ref: str
+    concepts: frozenset[str]
+    clinical: str | None = None
+    verification: str | None = None
+    when: FhirDate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """One condition of one FamilyMemberHistory; it never satisfies a diagnosis."""
+
+    ref: str
+    concepts: frozenset[str]
+    first_degree: bool
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything known about one patient at one moment.
+
+    `unread` maps a FHIR resource type whose data could not be had completely to the reason, in words for a clinician;
+    for those types absence cannot be concluded. `as_of` is the request's clock (aware, UTC).
+    """
+
+    as_of: datetime
+    hook: str
+    person: Person | None = None
+    conditions: tuple[Condition, ...] = ()
+    medications: tuple[Medication, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    events: tuple[Event, ...] = ()
+    allergies: tuple[Allergy, ...] = ()
+    relatives: tuple[Relative, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
