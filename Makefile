@@ -1,0 +1,56 @@
+# Five commands do the daily work: setup, check, test, serve, docs. Each sets up what it needs. `make help` lists all.
+HOST ?= 127.0.0.1
+PORT ?= 8000
+WORKERS ?= auto
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+# An environment that was copied here together with the folder points to the old place: set up again.
+ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check format bench docs engine-million lock clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
+
+setup: $(READY) ## Make the virtual environment in .venv from requirements.lock
+
+$(READY): requirements.lock pyproject.toml tools/setup.sh
+	@sh tools/setup.sh
+
+serve: $(READY) ## Run the service (HOST=127.0.0.1 PORT=8000)
+	@$(BIN)/nmcds serve --host "$(HOST)" --port "$(PORT)"
+
+test: $(READY) ## Run every test; optional programs that are missing are named at the end (ARGS="-k name")
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-%: $(READY) ## (as test-<name>)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/$* $(ARGS)
+
+check: $(READY) ## Check style, types, import contracts, purity, knowledge and docs
+	@BIN=$(BIN) sh tools/check.sh
+
+format: $(READY) ## Lay out the code the one way
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only --quiet .
+
+bench: $(READY) ## Measure CPU per call, latency and memory; results go to bench/results
+	@$(BIN)/python -m bench
+
+docs: $(READY) ## Generate the reference pages and check every link and example
+	@$(BIN)/python -m tools.docs
+	@$(BIN)/python -m pytest -q tests/docs
+
+engine-million: $(READY) ## Compare both engines on a million random programs (hours)
+	@NMCDS_ENGINE_CASES=1000000 $(BIN)/python -m pytest -q --timeout 0 tests/generative
+
+lock: $(READY) ## Pin every dependency again with hashes (needs uv)
+	@sh tools/lock.sh
+
+clean: ## Remove the virtual environment and everything generated
+	@rm -rf .venv build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

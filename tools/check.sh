@@ -1,0 +1,28 @@
+#!/bin/sh
+# Every check that needs no running service. All of them run, then the first failure decides the exit code.
+set -u
+cd "$(dirname "$0")/.."
+bin=${BIN:-.venv/bin}
+status=0
+
+check() {
+    title=$1
+    shift
+    if output=$("$@" 2>&1); then
+        printf 'ok    %s\n' "$title"
+    else
+        printf 'FAIL  %s\n%s\n' "$title" "$output"
+        status=1
+    fi
+}
+
+check "style (ruff check)" "$bin/ruff" check .
+check "layout (ruff format)" "$bin/ruff" format --check .
+check "types (mypy --strict)" "$bin/mypy"
+check "import contracts" "$bin/lint-imports"
+check "FHIR imports are R4B" "$bin/python" tools/lint_fhir_import.py
+check "rules/ is pure" "$bin/python" tools/lint_rules_purity.py
+check "version and changelog agree" "$bin/python" tools/check_version.py
+check "rules (nmcds rules lint)" "$bin/nmcds" rules lint
+check "reference pages are fresh" "$bin/python" -m tools.docs --check
+exit "$status"
