@@ -1,0 +1,27 @@
+"""Forward chaining: one contract, three back-ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+from rules.engine.checked import CheckedEngine
+from rules.engine.interface import Engine, Program
+from rules.engine.reference import ReferenceEngine
+
+__all__ = ["build_engine"]
+
+
+def build_engine(kind: Literal["checked", "durable", "reference"], program: Program, watchdog: bool = False) -> Engine:
+    """Load `program` into a back-end. `watchdog` (for services) ends the process when durable_rules does not come back.
+
+    Raises ProgramError, and RuntimeError when durable_rules cannot be used here.
+    """
+    if kind == "reference":
+        return ReferenceEngine(program)
+    if sys.version_info >= (3, 13):
+        raise RuntimeError('durable_rules does not run on Python 3.13 or newer: choose the engine "reference"')
+    from rules.engine.durable import DurableEngine  # noqa: PLC0415  (absent on newer Pythons)
+
+    durable = DurableEngine(program, watchdog)
+    return durable if kind == "durable" else CheckedEngine(ReferenceEngine(program), durable)

@@ -1,0 +1,134 @@
+"""Cutting a pass into chunks: small groups of clauses, each of which becomes one ruleset of durable_rules.
+
+Why small: a session costs about 8 kB and 0.2 us per condition of its ruleset, matching or not, so only chunks that could fire are opened.
+And the limits of the C core then hold by construction, however large the program: 511 branches under one node, 64 nodes matched by one
+fact, 256 rules on one condition, and 16 facts in one match (`CONDITIONS`; longer clauses are split with helpers).
+
+A *condition* is a positive statement that the driver asserts only when it is true: ("+", p) p holds, ("!", p) p does not hold, ("?", p) p
+is unknown, ("+", 7) helper 7 holds, ("+", ALWAYS) for clauses without conditions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rules.engine.interface import Clause
+
+__all__ = ["ALWAYS", "CONDITIONS", "Chunk", "Condition", "Layer", "Name", "Step", "cut"]
+
+Name = str | int
+"""A proposition, or the number of a helper, which no proposition can be mistaken for."""
+
+Condition = tuple[Literal["+", "!", "?"], Name]
+
+ALWAYS: Name = -1
+CONDITIONS = 12
+CLAUSES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule to be: `head` when all `conditions` hold. `clause` is the clause's number in the program, None for a helper."""
+
+    clause: int | None
+    head: Name
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Steps of one ruleset and the distinct conditions they read, both numbered by position."""
+
+    steps: tuple[Step, ...]
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One pass in chunks, producers first where the program has no cycle.
+
+    `always` are chunks to open in every run. `watchers[p]` lists (q, chunk): the chunk has a step that needs p and q (q None: p alone).
+    `readers[p]` lists the chunks in which p is a "+" condition.
+    """
+
+    chunks: tuple[Chunk, ...]
+    always: tuple[int, ...]
+    watchers: dict[Name, tuple[tuple[Name | None, int], ...]]
+    readers: dict[Name, tuple[int, ...]]
+
+
+def cut(clauses: Sequence[Clause], first: int) -> Layer:
+    """Cut one pass; its clauses are numbered from `first`."""
+    steps: list[Step] = []
+    for number, clause in enumerate(clauses, first):
+        steps.extend(_split(number, clause, len(steps)))
+    ordered = _producers_first(steps)
+    groups = [tuple(ordered[at : at + CLAUSES]) for at in range(0, len(ordered), CLAUSES)]
+    chunks = tuple(Chunk(group, tuple(dict.fromkeys(c for step in group for c in step.conditions))) for group in groups)
+    readers: dict[Name, list[int]] = {}
+    for index, chunk in enumerate(chunks):
+        for kind, name in chunk.conditions:
+            if kind == "+":
+                readers.setdefault(name, []).append(index)
+    always, watchers = _watch(chunks)
+    return Layer(chunks, always, watchers, {name: tuple(indexes) for name, indexes in readers.items()})
+
+
+def _split(number: int, clause: Clause, helper: int) -> Iterable[Step]:
+    """The steps of one clause; more than CONDITIONS conditions go through helpers numbered from `helper`."""
+    plus: list[Condition] = [("+", name) for name in clause.when]
+    unknown: list[Condition] = [("?", name) for name in clause.open]
+    minus: list[Condition] = [("!", name) for name in clause.unless]
+    rest = list(dict.fromkeys([*plus, *unknown, *minus])) or [("+", ALWAYS)]
+    while len(rest) > CONDITIONS:
+        yield Step(None, helper, tuple(rest[:CONDITIONS]))
+        rest = [("+", helper), *rest[CONDITIONS:]]
+        helper += 1
+    yield Step(number, clause.head, tuple(rest))
+
+
+def _producers_first(steps: Sequence[Step]) -> list[Step]:
+    """Depth first: what a step reads comes before it and near it; a cycle is cut where it closes."""
+    producers: dict[Name, list[int]] = {}
+    for index, step in enumerate(steps):
+        producers.setdefault(step.head, []).append(index)
+
+    def needed_by(index: int) -> Iterator[int]:
+        return (producer for kind, name in steps[index].conditions if kind == "+" for producer in producers.get(name, ()))
+
+    order: list[Step] = []
+    seen: set[int] = set()
+    for start in range(len(steps)):
+        path = [] if start in seen else [(start, needed_by(start))]
+        seen.add(start)
+        while path:
+            index, waiting = path[-1]
+            following = next((producer for producer in waiting if producer not in seen), None)
+            if following is None:
+                order.append(steps[index])
+                path.pop()
+            else:
+                seen.add(following)
+                path.append((following, needed_by(following)))
+    return order
+
+
+def _watch(chunks: Sequence[Chunk]) -> tuple[tuple[int, ...], dict[Name, tuple[tuple[Name | None, int], ...]]]:
+    """Watch the two least read of the propositions each step needs; a chunk with a step that needs none is always opened."""
+    needs = [[[name for kind, name in step.conditions if kind != "!" and name != ALWAYS] for step in chunk.steps] for chunk in chunks]
+    reads = Counter(name for steps in needs for names in steps for name in names)
+    always: list[int] = []
+    watchers: dict[Name, dict[tuple[Name | None, int], None]] = {}
+    for index, steps in enumerate(needs):
+        if not all(steps):
+            always.append(index)
+        for names in steps:
+            one, other = (*sorted(set(names), key=lambda name: (reads[name], names.index(name)))[:2], None, None)[:2]
+            if one is not None:
+                watchers.setdefault(one, {})[other, index] = None
+            if other is not None:
+                watchers.setdefault(other, {})[one, index] = None
+    return tuple(always), {name: tuple(pairs) for name, pairs in watchers.items()}

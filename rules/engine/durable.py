@@ -1,0 +1,178 @@
+"""The durable_rules back-end: worlds, passes and chunks around `rules.engine.ruleset`.
+
+Negation and the unknown are settled here, between rulesets, as positive facts asserted only when they are true. Both worlds share a
+session: whatever is asserted for the sure world holds in the possible one, which only adds to it. Contract: `rules.engine.interface`.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import weakref
+from collections.abc import Collection
+from heapq import heapify, heappop, heappush
+from threading import Lock
+from time import monotonic
+from typing import Literal
+
+from rules.engine.chunks import ALWAYS, Layer, Name, cut
+from rules.engine.interface import Budget, EngineError, Outcome, Program, ProgramError
+from rules.engine.ruleset import Ruleset, Session
+
+__all__ = ["WATCHDOG_S", "DurableEngine"]
+
+WATCHDOG_S = 5.0
+"""Seconds after which a run stuck inside the C core ends the process."""
+
+
+class DurableEngine:
+    """durable_rules, contained. Safe to share between threads: one run at a time.
+
+    After a crash the engine refuses further runs (EngineError "poisoned"): restart the process.
+    """
+
+    name: Literal["durable"] = "durable"
+
+    def __init__(self, program: Program, watchdog: bool = False) -> None:
+        """Load the program and try out every ruleset. With `watchdog`, a run that does not come back from the C core within WATCHDOG_S ends
+        the process, stack frames (no values) on stderr; use it for one engine per process. Raises ProgramError."""
+        program.check()
+        self._ids = tuple(clause.id for clauses in program.passes for clause in clauses)
+        self._layers: list[tuple[Layer, list[Ruleset]]] = []
+        self._lock = Lock()
+        self._watchdog = watchdog
+        self._poisoned = False
+        loaded: list[Ruleset] = []
+        weakref.finalize(self, _delete, loaded)
+        first = 0
+        for clauses in program.passes:
+            layer = cut(clauses, first)
+            for chunk in layer.chunks:
+                try:
+                    loaded.append(Ruleset(chunk))
+                except Exception as error:
+                    clause = next(self._ids[step.clause] for step in chunk.steps if step.clause is not None)
+                    raise ProgramError(f"clause {clause} or one near it: durable_rules does not load it ({error})") from error
+            if layer.chunks:
+                self._layers.append((layer, loaded[-len(layer.chunks) :]))
+            first += len(clauses)
+
+    def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+        """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); ValueError when `sure` is not a subset of `possible`."""
+        if not sure <= possible:
+            raise ValueError("sure must be a subset of possible")
+        run = _Run(sure, possible, budget)
+        if not self._lock.acquire(timeout=max(0.0, budget.seconds)):
+            raise EngineError("deadline", f"waited {budget.seconds} s for other runs")
+        try:
+            if self._poisoned:
+                raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
+            self._solve(run)
+        finally:
+            self._lock.release()
+        return Outcome(
+            sure=frozenset(name for name in run.sure if isinstance(name, str)),
+            possible=frozenset(name for name in run.possible if isinstance(name, str)),
+            fired=tuple(self._ids[number] for number in sorted(run.fired)),
+            fired_possible=tuple(self._ids[number] for number in sorted(run.fired_possible)),
+        )
+
+    def _solve(self, run: _Run) -> None:
+        if self._watchdog:
+            faulthandler.dump_traceback_later(WATCHDOG_S, exit=True)
+        try:
+            run.check()
+            for layer, rulesets in self._layers:
+                run.solve(layer, rulesets)
+                run.check()
+        except EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001  (no failure of any kind may pass as an answer)
+            self._poisoned = True
+            raise EngineError("crash", f"durable_rules: {type(error).__name__}", self._clauses_of(run.current)) from None
+        finally:
+            if self._watchdog:
+                faulthandler.cancel_dump_traceback_later()
+
+    def _clauses_of(self, ruleset: Ruleset | None) -> tuple[str, ...]:
+        return tuple(self._ids[step.clause] for step in ruleset.steps.values() if step.clause is not None) if ruleset else ()
+
+
+class _Run:
+    """One evaluation: what holds in each world and what fired so far."""
+
+    def __init__(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> None:
+        self.sure: set[Name] = {*sure, ALWAYS}
+        self.possible: set[Name] = {*possible, ALWAYS}
+        self.fired: set[int] = set()
+        self.fired_possible: set[int] = set()
+        self.current: Ruleset | None = None
+        self._budget = budget
+        self._deadline = monotonic() + budget.seconds
+
+    def check(self) -> None:
+        if len(self.fired_possible) > self._budget.firings:
+            raise EngineError("budget", f"more than {self._budget.firings} firings")
+        if monotonic() >= self._deadline:
+            raise EngineError("deadline", f"not done after {self._budget.seconds} s")
+
+    def solve(self, layer: Layer, rulesets: list[Ruleset]) -> None:
+        """Open every chunk that could fire, producers first; again when it reads what a later one concluded."""
+        queue = list({*layer.always, *self._woken(layer, self.possible)})
+        heapify(queue)
+        done: set[int] = set()
+        while queue:
+            index = heappop(queue)
+            done.add(index)
+            news = self._open(rulesets[index])
+            again = {reader for name in news for reader in layer.readers.get(name, ()) if reader in done}
+            for other in {*self._woken(layer, news), *again}.difference(queue, (index,)):
+                heappush(queue, other)
+
+    def _woken(self, layer: Layer, names: Collection[Name]) -> set[int]:
+        """Chunks with a step whose two watched propositions are possible, one of them in `names`."""
+        watchers = layer.watchers
+        return {chunk for name in names if name in watchers for other, chunk in watchers[name] if other is None or other in self.possible}
+
+    def _open(self, ruleset: Ruleset) -> list[Name]:
+        """Run one ruleset, the sure world until it is quiet, then what the possible one adds. Returns what became sure or possible."""
+        self.current = ruleset
+        sure, possible = self.sure, self.possible
+        given = {name for name in ruleset.plus if name in sure}
+        facts = [ruleset.plus[name] for name in given]
+        facts += [fact for name, fact in ruleset.minus.items() if name not in possible]
+        facts += [fact for name, fact in ruleset.unknown.items() if name in possible and name not in sure]
+        later = [fact for name, fact in ruleset.minus.items() if name in possible and name not in sure]
+        news: list[Name] = []
+        with ruleset.open() as session:
+            for fact in facts:
+                session.give(fact)
+            self._drain(ruleset, session, given, news, sure=True)
+            more = [name for name in ruleset.plus if name in possible and name not in given]
+            given.update(more)
+            for fact in [*(ruleset.plus[name] for name in more), *later]:
+                session.give(fact)
+            if more or later:
+                self._drain(ruleset, session, given, news, sure=False)
+        return news
+
+    def _drain(self, ruleset: Ruleset, session: Session, given: set[Name], news: list[Name], sure: bool) -> None:
+        world = self.sure if sure else self.possible
+        for step in session.fired():
+            if step.clause is not None:
+                self.fired_possible.add(step.clause)
+                if sure:
+                    self.fired.add(step.clause)
+            head = step.head
+            if head not in world:
+                world.add(head)
+                news.append(head)
+                self.possible.add(head)
+            if head in ruleset.plus and head not in given:
+                given.add(head)
+                session.give(ruleset.plus[head])
+            self.check()
+
+
+def _delete(rulesets: list[Ruleset]) -> None:
+    for ruleset in rulesets:
+        ruleset.delete()

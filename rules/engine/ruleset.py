@@ -1,0 +1,100 @@
+"""One ruleset in the C core of durable_rules, and the only way to use it safely.
+
+Used the documented way durable_rules mixes sessions with colliding ids, crashes on deletion and gets negation wrong. So: the C core
+directly; one constant session, opened and deleted inside one run; a boot rule, because deleting a session in which no action has run frees
+uninitialised memory; facts and their ids fixed at start-up, never made from data; facts one by one; no negation, events or timers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import TracebackType
+
+import durable_rules_engine as core
+
+from rules.engine.chunks import Chunk, Condition, Name, Step
+
+__all__ = ["CoreError", "Ruleset", "Session"]
+
+_SID = "1"
+_BOOT_RULE = {"all": [{"m": {"boot": 1}}]}
+_BOOT_FACT = json.dumps({"boot": 1, "id": "boot", "sid": _SID})
+_ACCEPTED = 0
+
+
+class CoreError(RuntimeError):
+    """The C core did something it was not expected to do."""
+
+
+class Ruleset:
+    """One chunk, loaded. `plus`, `minus` and `unknown` give the fact that says a proposition holds, does not hold, is unknown."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        """Create the ruleset and try it out: silent without facts, every step exactly once with all of them. Raises CoreError."""
+        numbers = {condition: number for number, condition in enumerate(chunk.conditions)}
+        self.steps = {f"r{index}": step for index, step in enumerate(chunk.steps)}
+        rules = {name: {"all": [{f"m{i}": {"p": numbers[c]}} for i, c in enumerate(step.conditions)]} for name, step in self.steps.items()}
+        facts = {condition: json.dumps({"p": number, "id": f"f{number}", "sid": _SID}) for condition, number in numbers.items()}
+        self.plus = _of_kind("+", facts)
+        self.minus = _of_kind("!", facts)
+        self.unknown = _of_kind("?", facts)
+        self.handle: int = core.create_ruleset("rules", json.dumps({"$boot": _BOOT_RULE, **rules}))
+        self._try_out(list(facts.values()))
+
+    def open(self) -> Session:
+        """A session to be used in a `with` statement, one at a time."""
+        return Session(self)
+
+    def delete(self) -> None:
+        """Free the ruleset; it cannot be used any more."""
+        core.delete_ruleset(self.handle)
+
+    def _try_out(self, facts: list[str]) -> None:
+        with self.open() as session:
+            before = list(session.fired())
+            for fact in facts:
+                session.give(fact)
+            after = list(session.fired())
+        if before or len(after) != len(self.steps) or set(after) != set(self.steps.values()):
+            raise CoreError(f"a ruleset of {len(self.steps)} steps fired {len(before)} without and {len(after)} with all facts")
+
+
+class Session:
+    """The one session of a ruleset between `__enter__` and `__exit__`."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._steps = ruleset.steps
+        self._handle = ruleset.handle
+        self._state = 0
+
+    def __enter__(self) -> Session:
+        """Open and boot. A failure here leaves a session behind that is not safe to delete; the caller must give the ruleset up."""
+        code, self._state = core.assert_fact(self._handle, _BOOT_FACT)
+        if code != _ACCEPTED or not core.start_action_for_state(self._handle, self._state):
+            raise CoreError("the session did not boot")
+        if core.complete_and_start_action(self._handle, self._state):
+            raise CoreError("a rule fired without facts")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Delete the session and everything in it."""
+        core.delete_state(self._handle, _SID)
+
+    def give(self, fact: str) -> None:
+        """Assert one of the ruleset's facts, once."""
+        code, _ = core.assert_fact(self._handle, fact)
+        if code != _ACCEPTED:
+            raise CoreError(f"a fact was refused with code {code}")
+
+    def fired(self) -> Iterator[Step]:
+        """Yield each step that fires until the session is quiet; the consumer may give facts meanwhile."""
+        reply = core.start_action_for_state(self._handle, self._state)
+        message: str | None = reply[1] if reply else None
+        while message:
+            yield self._steps[message[2 : message.index('"', 2)]]
+            message = core.complete_and_start_action(self._handle, self._state)
+
+
+def _of_kind(kind: str, facts: dict[Condition, str]) -> dict[Name, str]:
+    return {name: fact for (condition_kind, name), fact in facts.items() if condition_kind == kind}
