@@ -34,7 +34,8 @@ class CheckedEngine:
         actual = _run(self._other, sure, possible, replace(budget, seconds=deadline - monotonic()))
         if actual != expected:
             clauses = tuple(sorted(_differing(expected, actual)))
-            raise EngineError("difference", f"{self._reference.name} and {self._other.name} differ in {len(clauses)} clauses", clauses)
+            what = f"{len(clauses)} clauses" if clauses else "what holds"
+            raise EngineError("difference", f"{self._reference.name} and {self._other.name} differ in {what}", clauses)
         return expected
 
 

@@ -26,7 +26,7 @@ Condition = tuple[Literal["+", "!", "?"], Name]
 
 ALWAYS: Name = -1
 CONDITIONS = 12
-CLAUSES = 16
+CLAUSES = 8
 
 
 @dataclass(frozen=True, slots=True)

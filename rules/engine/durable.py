@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import faulthandler
 import weakref
-from collections.abc import Collection
 from heapq import heapify, heappop, heappush
 from threading import Lock
 from time import monotonic
@@ -21,7 +20,7 @@ from rules.engine.ruleset import Ruleset, Session
 __all__ = ["WATCHDOG_S", "DurableEngine"]
 
 WATCHDOG_S = 5.0
-"""Seconds after which a run stuck inside the C core ends the process."""
+"""Seconds beyond its budget after which a run stuck inside the C core ends the process."""
 
 
 class DurableEngine:
@@ -33,8 +32,10 @@ class DurableEngine:
     name: Literal["durable"] = "durable"
 
     def __init__(self, program: Program, watchdog: bool = False) -> None:
-        """Load the program and try out every ruleset. With `watchdog`, a run that does not come back from the C core within WATCHDOG_S ends
-        the process, stack frames (no values) on stderr; use it for one engine per process. Raises ProgramError."""
+        """Load the program and try out every ruleset. Raises ProgramError.
+
+        With `watchdog`, a run stuck in the C core WATCHDOG_S beyond its budget ends the process, stack frames (no values) on stderr; only
+        one engine of a process may have it."""
         program.check()
         self._ids = tuple(clause.id for clauses in program.passes for clause in clauses)
         self._layers: list[tuple[Layer, list[Ruleset]]] = []
@@ -60,25 +61,28 @@ class DurableEngine:
         """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); ValueError when `sure` is not a subset of `possible`."""
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
+        _limit_facts(len(possible), budget)
         run = _Run(sure, possible, budget)
         if not self._lock.acquire(timeout=max(0.0, budget.seconds)):
             raise EngineError("deadline", f"waited {budget.seconds} s for other runs")
         try:
             if self._poisoned:
                 raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
-            self._solve(run)
+            self._solve(run, budget.seconds + WATCHDOG_S)
         finally:
             self._lock.release()
+        held = frozenset(name for name in run.possible if isinstance(name, str))
+        _limit_facts(len(held), budget)
         return Outcome(
             sure=frozenset(name for name in run.sure if isinstance(name, str)),
-            possible=frozenset(name for name in run.possible if isinstance(name, str)),
+            possible=held,
             fired=tuple(self._ids[number] for number in sorted(run.fired)),
             fired_possible=tuple(self._ids[number] for number in sorted(run.fired_possible)),
         )
 
-    def _solve(self, run: _Run) -> None:
+    def _solve(self, run: _Run, last_s: float) -> None:
         if self._watchdog:
-            faulthandler.dump_traceback_later(WATCHDOG_S, exit=True)
+            faulthandler.dump_traceback_later(last_s, exit=True)
         try:
             run.check()
             for layer, rulesets in self._layers:
@@ -128,34 +132,34 @@ class _Run:
             for other in {*self._woken(layer, news), *again}.difference(queue, (index,)):
                 heappush(queue, other)
 
-    def _woken(self, layer: Layer, names: Collection[Name]) -> set[int]:
+    def _woken(self, layer: Layer, names: set[Name]) -> set[int]:
         """Chunks with a step whose two watched propositions are possible, one of them in `names`."""
         watchers = layer.watchers
-        return {chunk for name in names if name in watchers for other, chunk in watchers[name] if other is None or other in self.possible}
+        return {chunk for name in watchers.keys() & names for other, chunk in watchers[name] if other is None or other in self.possible}
 
-    def _open(self, ruleset: Ruleset) -> list[Name]:
+    def _open(self, ruleset: Ruleset) -> set[Name]:
         """Run one ruleset, the sure world until it is quiet, then what the possible one adds. Returns what became sure or possible."""
         self.current = ruleset
         sure, possible = self.sure, self.possible
-        given = {name for name in ruleset.plus if name in sure}
+        given = ruleset.plus.keys() & sure
         facts = [ruleset.plus[name] for name in given]
-        facts += [fact for name, fact in ruleset.minus.items() if name not in possible]
+        facts += [ruleset.minus[name] for name in ruleset.minus.keys() - possible]
         facts += [fact for name, fact in ruleset.unknown.items() if name in possible and name not in sure]
         later = [fact for name, fact in ruleset.minus.items() if name in possible and name not in sure]
-        news: list[Name] = []
+        news: set[Name] = set()
         with ruleset.open() as session:
             for fact in facts:
                 session.give(fact)
             self._drain(ruleset, session, given, news, sure=True)
-            more = [name for name in ruleset.plus if name in possible and name not in given]
-            given.update(more)
+            more = (ruleset.plus.keys() & possible) - given
+            given |= more
             for fact in [*(ruleset.plus[name] for name in more), *later]:
                 session.give(fact)
             if more or later:
                 self._drain(ruleset, session, given, news, sure=False)
         return news
 
-    def _drain(self, ruleset: Ruleset, session: Session, given: set[Name], news: list[Name], sure: bool) -> None:
+    def _drain(self, ruleset: Ruleset, session: Session, given: set[Name], news: set[Name], sure: bool) -> None:
         world = self.sure if sure else self.possible
         for step in session.fired():
             if step.clause is not None:
@@ -165,12 +169,17 @@ class _Run:
             head = step.head
             if head not in world:
                 world.add(head)
-                news.append(head)
+                news.add(head)
                 self.possible.add(head)
             if head in ruleset.plus and head not in given:
                 given.add(head)
                 session.give(ruleset.plus[head])
             self.check()
+
+
+def _limit_facts(count: int, budget: Budget) -> None:
+    if count > budget.facts:
+        raise EngineError("budget", f"more than {budget.facts} facts")
 
 
 def _delete(rulesets: list[Ruleset]) -> None:

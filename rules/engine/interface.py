@@ -46,7 +46,10 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Upper limits of one run; crossing one raises EngineError("budget") or EngineError("deadline")."""
+    """Upper limits of one run; crossing one raises EngineError("budget") or EngineError("deadline").
+
+    `facts` limits how many propositions are possible in the end, `firings` how many clauses fire in the possible world, so every back-end
+    draws the line at the same place. `seconds` is wall-clock time from the call, waiting for other runs included."""
 
     facts: int = 5_000
     firings: int = 20_000
@@ -93,9 +96,7 @@ class Program:
                         )
                 for name in clause.when:
                     if pass_of_head.get(name, -1) > number:
-                        raise ProgramError(
-                            f"clause {clause.id}: reads {name}, which is concluded later, in pass {pass_of_head[name]}"
-                        )
+                        raise ProgramError(f"clause {clause.id}: reads {name}, which is concluded later, in pass {pass_of_head[name]}")
 
 
 class Engine(Protocol):
@@ -109,6 +110,6 @@ class Engine(Protocol):
     def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
         """Chain forward from input propositions (`sure` must be a subset of `possible`).
 
-        Raises EngineError; never returns a partial outcome.
+        Raises EngineError; never returns a partial outcome. Raises ValueError when `sure` is not a subset of `possible`.
         """
         ...
