@@ -63,7 +63,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A Condition. `clinical` and `verification` are the FHIR codes or None when the element is missing.
+    """A Condition. `clinical` and `verification` are the FHIR codes, None when the element is missing, "unreadable" when it is there
+    and cannot be understood (so for every status of this module): such a resource is neither present nor absent.
 
     `onset` is onset[x] as a date (onsetAge is added to the birth date); `recorded` is recordedDate.
     `abated` is true when any abatement[x] is present; `abatement` its date when it has one.
@@ -90,7 +91,8 @@ class Medication:
     `kind` is the FHIR resource type. `route` is one of oral, iv, im, sc, intrathecal, inhaled, nasal, topical, eye,
     ear, rectal, vaginal, injection, irrigation, other, or None when nothing says. `start` is the first day of therapy
     (effective start, else timing bounds start, else authoredOn), `end` the last. `mg_per_day` comes from structured
-    dosageInstruction only; `kg_basis` is true when the dose is per kilogram. `days` is the planned length from timing
+    dosageInstruction only (as needed: from maxDosePerPeriod only; steps of a taper: the highest), `mg_per_kg_day` when the
+    dose is written per kilogram. `days` is the planned length from timing
     bounds or supply times (repeats + 1). `single` is true for a one-off dose. `reasons` are concepts of reasonCode and
     reasonReference; `has_reason` is true when either element exists, recognised or not. `status_reasons` holds
     `ineffective` and/or `intolerance` when statusReason says so. `matched_by_name` marks recognition by text alone.
@@ -108,6 +110,7 @@ class Medication:
     end: FhirDate | None = None
     authored: FhirDate | None = None
     mg_per_day: Decimal | None = None
+    mg_per_kg_day: Decimal | None = None
     days: Decimal | None = None
     single: bool = False
     as_needed: bool = False
@@ -126,7 +129,9 @@ class Observation:
     indeterminate, poor-metaboliser, intermediate-metaboliser, normal-metaboliser, pregnant, not-pregnant, pathogenic,
     likely-pathogenic, vus, yes, no ... and the concept ids of coded values). `interpretation` holds the FHIR
     ObservationInterpretation codes (POS, NEG, A, H, L, N ...). `low` and `high` are the normal reference range.
-    `valued` is false when there is neither value, component value nor interpretation (dataAbsentReason alone).
+    `valued` is false when there is neither value, component value nor interpretation (dataAbsentReason alone); true with
+    nothing in `value`, `truth`, `answers` and `date` means a value that could not be understood. `date` is a value that is a date.
+    A genetics panel's own fact carries the answers of its components (gene symbol and significance together).
     """
 
     ref: str
@@ -135,6 +140,7 @@ class Observation:
     when: FhirDate | None = None
     value: Quantity | None = None
     truth: bool | None = None
+    date: FhirDate | None = None
     answers: frozenset[str] = frozenset()
     interpretation: frozenset[str] = frozenset()
     low: Quantity | None = None

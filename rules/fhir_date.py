@@ -28,15 +28,14 @@ ZONE_SKEW = timedelta(hours=24)
 
 Precision = Literal["year", "month", "day", "minute", "second"]
 
-_INSTANT = re.compile(
-    r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:(Z)|([+-])(\d\d):(\d\d))?", re.ASCII
-)
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:(Z)|([+-])(\d\d):(\d\d))?", re.ASCII)
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _DURATION = re.compile(r"(\d{1,4}) (minute|hour|day|week|month|year)s?", re.ASCII)
 _TICK = timedelta(microseconds=1)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 _DAY = timedelta(days=1)
+_FINENESS = ("year", "month", "day", "minute", "second")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +139,15 @@ class FhirDate:
             return True
         return False if min(self.end, as_of) < limit else None
 
-    def plus_months(self, months: int) -> FhirDate | None:
-        """This date moved by whole months, as a day or coarser interval (an onsetAge added to a birth date)."""
-        try:
-            start, end = _add_months(self.start, months), _add_months(self.end, months)
-        except (OverflowError, ValueError):
+    def plus_age(self, age_: Duration) -> FhirDate | None:
+        """When a person born on this date had the completed age `age_` (onsetAge): an interval one unit of the age long."""
+        unit = Duration(1, age_.unit)
+        start, end = age_.after(self.start), unit.after(age_.after(self.end)) - _TICK
+        if end >= _LAST - _DAY:
             return None
-        length = {"year": 4, "month": 7}.get(self.precision, 10)
-        return FhirDate(start.isoformat()[:length], start, end, self.precision)
+        precision: Precision = "year" if age_.unit == "year" else "month" if age_.unit == "month" else "day"
+        text = start.isoformat()[: {"year": 4, "month": 7}.get(min(precision, self.precision, key=_FINENESS.index), 10)]
+        return FhirDate(text, start, end, precision)
 
     def __str__(self) -> str:
         return self.text
@@ -233,9 +233,7 @@ def _instant(text: str) -> FhirDate | None:
     if zulu is None and sign is None:
         return _partial(day)
     micro = int(((fraction or "") + "000000")[:6])
-    local = datetime(
-        int(day[:4]), int(day[5:7]), int(day[8:]), int(hour), int(minute), seconds, micro, tzinfo=UTC
-    )
+    local = datetime(int(day[:4]), int(day[5:7]), int(day[8:]), int(hour), int(minute), seconds, micro, tzinfo=UTC)
     if sign:
         if int(zone_hour) > 14 or int(zone_minute) > 59:
             return None

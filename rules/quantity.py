@@ -179,7 +179,7 @@ def _unit(code: str) -> _Unit | None:
         return None
     if tokens[0] == "/":
         tokens.insert(0, "1")
-    if len(tokens) % 2 == 0 or any((token in "./") != bool(place % 2) for place, token in enumerate(tokens)):
+    if len(tokens) % 2 == 0 or any((part in "./") != bool(place % 2) for place, part in enumerate(tokens)):
         return None
     above: dict[str, int] = {}
     below: dict[str, int] = {}

@@ -7,13 +7,16 @@ code of our own code system (`CONCEPT_SYSTEM`), the target of a site's map; so t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from rules.code_lists import CodeLists, CodeRow, Word
+from rules.names import Names
 from rules.quantity import Bridge
+from rules.taxonomy import Taxonomy
 
 __all__ = ["ATC", "CONCEPT_SYSTEM", "LOINC", "RXNORM", "SNOMED", "Terminology"]
 
@@ -26,14 +29,13 @@ CVX: Final = "http://hl7.org/fhir/sid/cvx"
 ORPHA: Final = "http://www.orpha.net"
 ICD: Final = frozenset({"http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm"})
 
+_WORDS: Final = re.compile(r"[a-z0-9]+")
 _NONE: Final[frozenset[str]] = frozenset()
 _BEST: Final[Mapping[str, tuple[str, ...]]] = {
     "medication": (RXNORM, CVX, ATC),
     "observation": (LOINC, SNOMED),
     "condition": (SNOMED, ORPHA, "http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10"),
 }
-# Branches of the taxonomy whose concepts are single findings: their names do not stand for wider code lists.
-_FINDINGS: Final = ("symptom", "manual-therapy-indication", "cause", "onset-axis")
 
 
 class Terminology:
@@ -41,46 +43,32 @@ class Terminology:
 
     def __init__(self, lists: CodeLists, site_map: Iterable[Word] = ()) -> None:
         self._systems = {**lists.systems, _plain(CONCEPT_SYSTEM): CONCEPT_SYSTEM}
-        self._parents = {node.id: node.parent for node in lists.nodes}
-        self._node_of: dict[str, str] = {}
-        for node in sorted(lists.nodes, key=lambda node: len(self._above(node.id))):  # the deepest node speaks for a code list
-            if not self._is_finding(node.id):
-                self._node_of.update(dict.fromkeys(node.lists, node.id))
-        self._node_of.update({node.id: node.id for node in lists.nodes})
-        self._labels: dict[str, str] = {}
-        self._kinds: dict[str, str] = {}
-        self._codes: dict[str, list[CodeRow]] = {}
-        self._classes: dict[str, set[str]] = {}
-        self.memory_rows: int = 0
+        self._taxonomy = Taxonomy(lists.nodes)
+        self._names = Names.of(lists, self._taxonomy)
+        self._codes: dict[str, list[CodeRow]] = {row.concept: [] for row in lists.rows}
+        trusted = [row for row in lists.rows if row.trusted]
+        self.memory_rows: int = len(lists.rows) - len(trusted)
         exact: dict[tuple[str, str], set[str]] = {}
         prefix: dict[tuple[str, str], set[str]] = {}
-        for row in lists.rows:
-            self._labels.setdefault(row.concept, row.label)
-            self._kinds.setdefault(row.concept, row.kind)
-            self._codes.setdefault(row.concept, [])
-            if row.drug_class:
-                self._classes.setdefault(row.drug_class, set()).add(row.concept)
-            if not row.trusted:
-                self.memory_rows += 1
-                continue
+        for row in trusted:
             self._codes[row.concept].append(row)
             table = prefix if row.match == "prefix" and row.system in ICD else exact
             table.setdefault((row.system, _tidy(row.system, row.code)), set()).add(row.concept)
-        self._names = self._expansions(lists)
         for word in site_map:
             system = self.system(word.system)
             exact.setdefault((system, _tidy(system, word.code)), set()).add(word.means)
         for word in lists.wide:
             for table in (exact, prefix):
-                if (word.system, _tidy(word.system, word.code)) in table:
-                    table[word.system, _tidy(word.system, word.code)] = {word.means}
-        self._exact = {key: self._narrowed(found) for key, found in exact.items()}
-        self._prefix = {key: self._narrowed(found) for key, found in prefix.items()}
-        self._answers = self._words(lists.answers)
-        self._routes = self._words(lists.routes)
+                if (key := (word.system, _tidy(word.system, word.code))) in table:
+                    table[key] = {word.means}
+        self._exact = {key: self._taxonomy.narrowed(found) for key, found in exact.items()}
+        self._prefix = {key: self._taxonomy.narrowed(found) for key, found in prefix.items()}
+        self._answers = _by_code(lists.answers)
+        self._routes = _by_code(lists.routes)
         self._product_routes = [(word.system, word.code, word.means) for word in lists.product_routes]
         self._units = dict(lists.units)
         self._bridges = dict(lists.bridges)
+        self._drug_names = _drug_names(trusted)
 
     @classmethod
     def load(cls, folder: Path, site_map: Iterable[Word] = ()) -> Terminology:
@@ -104,7 +92,7 @@ class Terminology:
         system = self.system(system)
         code = _tidy(system, code)
         if system == CONCEPT_SYSTEM:
-            return frozenset({code}) if code in self._names else _NONE
+            return frozenset({code}) if code in self._names.expansion else _NONE
         found = self._exact.get((system, code), _NONE)
         if system in ICD:
             for length in range(3, len(code) + 1):
@@ -149,6 +137,16 @@ class Terminology:
         }
         return found.pop() if len(found) == 1 else None
 
+    def drugs_named(self, codeables: Iterable[object]) -> frozenset[str]:
+        """Drugs whose full name stands as whole words in the text or a display; for drugs without a known code only."""
+        found: set[str] = set()
+        for text in _texts(codeables):
+            words = _WORDS.findall(text.lower())[:40]
+            for length in (1, 2, 3):
+                for place in range(len(words) - length + 1):
+                    found |= self._drug_names.get(" ".join(words[place : place + length]), _NONE)
+        return frozenset(found)
+
     def unit_alias(self, text: str) -> str | None:
         """The UCUM code of a unit text on the short list of common spellings; None otherwise."""
         return self._units.get(text.strip().lower()) if len(text) <= 40 else None
@@ -165,7 +163,7 @@ class Terminology:
     def expand(self, name: str) -> frozenset[str]:
         """The concepts that satisfy a name, the name itself included; raises KeyError with suggestions."""
         try:
-            return self._names[name]
+            return self._names.expansion[name]
         except KeyError:
             near = self.suggest(name)
             hint = f" (did you mean {', '.join(near)}?)" if near else ""
@@ -173,41 +171,39 @@ class Terminology:
 
     def knows(self, name: str) -> bool:
         """Is this a name a rule may write?"""
-        return name in self._names
+        return name in self._names.expansion
 
     def suggest(self, name: str) -> tuple[str, ...]:
         """Up to three names that look like `name`."""
-        return tuple(get_close_matches(name, self._names, n=3, cutoff=0.6))
+        return tuple(get_close_matches(name, self._names.expansion, n=3, cutoff=0.6))
 
     def names(self) -> tuple[str, ...]:
         """Every name, sorted."""
-        return tuple(sorted(self._names))
+        return tuple(sorted(self._names.expansion))
 
     def unresolved(self) -> tuple[str, ...]:
         """Names that no trusted public code reaches; only a site's map or our own code system records them."""
-        return tuple(sorted(name for name, found in self._names.items() if not any(self._codes.get(concept) for concept in found)))
+        return tuple(
+            sorted(name for name, found in self._names.expansion.items() if not any(self._codes.get(concept) for concept in found))
+        )
 
     def ancestors(self, concept: str) -> tuple[str, ...]:
         """The taxonomy concepts above a concept, nearest first."""
-        node = self._node_of.get(concept, "")
-        above: list[str] = [] if node == concept else [node] if node else []
-        while node := self._parents.get(node, ""):
-            above.append(node)
-        return tuple(above)
+        return self._taxonomy.ancestors(concept)
 
     # -- concepts to words and codes
 
     def label(self, name: str) -> str:
         """A label for people; the name itself when nothing better is on file."""
-        return self._labels.get(name, name)
+        return self._names.labels.get(name, name)
 
     def kind(self, name: str) -> str | None:
         """condition, medication, observation, procedure, service, or the vocabulary's kind; None when a name has none."""
-        return self._kinds.get(name)
+        return self._names.kinds.get(name)
 
     def codings(self, concept: str) -> tuple[dict[str, str], ...]:
         """All trusted official codings of a concept, best first."""
-        rank = _BEST.get(self._kinds.get(concept, ""), (SNOMED, LOINC))
+        rank = _BEST.get(self._names.kinds.get(concept, ""), (SNOMED, LOINC))
         usable = [row for row in self._codes.get(concept, ()) if concept in self.concepts(row.system, row.code)]
         usable.sort(
             key=lambda row: (
@@ -228,84 +224,31 @@ class Terminology:
         """The coding of a name in our own code system."""
         return {"system": CONCEPT_SYSTEM, "code": name, "display": self.label(name)}
 
-    # -- loading
 
-    def _expansions(self, lists: CodeLists) -> dict[str, frozenset[str]]:
-        """Every name with what satisfies it."""
-        names: dict[str, set[str]] = {concept: {concept} for concept in self._codes}
-        children: dict[str, list[str]] = {}
-        for node in lists.nodes:
-            names.setdefault(node.id, {node.id})
-            self._labels.setdefault(node.id, node.label)
-            self._kinds.setdefault(node.id, "condition")
-            children.setdefault(node.parent, []).append(node.id)
-        own = {node.id: set() if self._is_finding(node.id) else set(node.lists) for node in lists.nodes}
+def _by_code(words: Iterable[Word]) -> dict[tuple[str, str], str]:
+    return {(word.system, word.code if word.system else word.code.lower()): word.means for word in words}
 
-        def below(node: str) -> set[str]:
-            found = {node} | own[node]
-            for child in children.get(node, ()):
-                found |= below(child)
-            return found
 
-        for node in lists.nodes:
-            names[node.id] |= below(node.id)
-        taxonomy = set(own)
-        for drug_class, members in self._classes.items():
-            names.setdefault(drug_class, {drug_class}).update(members)
-            self._kinds.setdefault(drug_class, "medication")
-        for word in lists.vocabulary:
-            names.setdefault(word.code, {word.code})
-            self._labels.setdefault(word.code, word.display)
-            self._kinds.setdefault(word.code, word.means)
-        sets: dict[str, list[str]] = {}
-        for member in lists.members:
-            if member.value_set in taxonomy:
-                continue  # the taxonomy says what these mean; their value-set row is a hint how to derive them
-            names.setdefault(member.value_set, {member.value_set})
-            sets.setdefault(member.value_set, []).append(member.concept)
-            if member.kind != "value-set":
-                self._kinds.setdefault(member.value_set, member.kind or "finding")
+def _drug_names(rows: Iterable[CodeRow]) -> dict[str, frozenset[str]]:
+    """Labels and official names of ingredients, in lower case words, for drugs that come without a known code."""
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        if row.kind == "medication" and row.system in (RXNORM, ATC) and not row.product_level and "vaccine" not in row.concept:
+            for name in {" ".join(_WORDS.findall(text.lower())) for text in (row.label, row.display)}:
+                if len(name) >= 5:
+                    found[name] = found.get(name, _NONE) | {row.concept}
+    return found
 
-        def inside(name: str, path: tuple[str, ...]) -> set[str]:
-            found = set(names.get(name, {name}))
-            for member in sets.get(name, ()):
-                if member and member not in path:
-                    found |= inside(member, (*path, member)) if member in sets else {member}
-            return found
 
-        return {name: frozenset(inside(name, (name,))) for name in names}
-
-    def _is_finding(self, node: str) -> bool:
-        while node:
-            if node in _FINDINGS:
-                return True
-            node = self._parents.get(node, "")
-        return False
-
-    def _narrowed(self, found: set[str]) -> frozenset[str]:
-        """Sibling diseases of one code become their nearest common ancestor: the code does not say which one it is."""
-        nodes = {concept: self._node_of[concept] for concept in found if concept in self._node_of}
-        lines = {concept: (node, *self._above(node)) for concept, node in nodes.items()}
-        undecided = {
-            one
-            for one in nodes
-            for two in nodes
-            if nodes[one] != nodes[two] and nodes[one] not in lines[two] and nodes[two] not in lines[one]
-        }
-        if not undecided:
-            return frozenset(found)
-        first = lines[min(undecided)]
-        common = next((node for node in first if all(node in lines[concept] for concept in undecided)), None)
-        return frozenset(found - undecided | ({common} if common else set()))
-
-    def _above(self, node: str) -> tuple[str, ...]:
-        above: list[str] = []
-        while node := self._parents.get(node, ""):
-            above.append(node)
-        return tuple(above)
-
-    def _words(self, words: Iterable[Word]) -> dict[tuple[str, str], str]:
-        return {(word.system, word.code if word.system else word.code.lower()): word.means for word in words}
+def _texts(codeables: Iterable[object]) -> list[str]:
+    """The text and the displays of CodeableConcepts."""
+    found: list[object] = []
+    for codeable in codeables:
+        if isinstance(codeable, Mapping):
+            codings = codeable.get("coding")
+            found.append(codeable.get("text"))
+            found += [coding.get("display") for coding in codings if isinstance(coding, Mapping)] if isinstance(codings, list) else []
+    return [item[:300] for item in found if isinstance(item, str)]
 
 
 def _codings(codeable: object) -> list[tuple[str, str]]:
@@ -331,7 +274,7 @@ def _plain(system: str) -> str:
 
 
 def _tidy(system: str, code: str) -> str:
-    """A code as it is looked up: no spaces around it; ICD-10 and ATC in capitals, ICD-10 without dot and dagger marks, CVX of two digits."""
+    """A code as it is looked up: no spaces around it, ICD-10 and ATC in capitals, ICD-10 without dot and dagger, CVX of two digits."""
     code = code.strip()
     if system in ICD:
         return code.upper().replace(".", "").rstrip("*+\u2020")

@@ -1,0 +1,103 @@
+"""From FHIR R4 resources to facts. The only place that reads FHIR JSON.
+
+`extract` never raises, whatever the JSON: a malformed element counts as missing, a resource that cannot be understood makes
+its type "unread" rather than a wrong fact. Facts come in the order of their references, so the order of the input does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from rules.extract import answer, condition, event, medication, observation, order, plan
+from rules.extract.patient import person
+from rules.extract.reading import Element, Input, Reading, reference_of
+from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
+from rules.terminology import Terminology
+
+__all__ = ["TYPES", "Input", "extract"]
+
+_Fact: TypeAlias = Condition | Medication | Observation | Event | Allergy | Relative
+
+_READERS: Final[Mapping[str, Callable[[Element, str, Origin, Reading], Iterable[_Fact]]]] = {
+    "AllergyIntolerance": condition.allergies,
+    "Appointment": order.appointments,
+    "CarePlan": plan.plans,
+    "Communication": event.communications,
+    "Condition": condition.conditions,
+    "Consent": event.consents,
+    "Device": plan.devices,
+    "DeviceUseStatement": plan.uses,
+    "DiagnosticReport": event.reports,
+    "Encounter": event.encounters,
+    "FamilyMemberHistory": condition.relatives,
+    "Flag": event.flags,
+    "Goal": plan.goals,
+    "ImagingStudy": event.imaging,
+    "Immunization": order.immunizations,
+    "ImmunizationRecommendation": order.recommendations,
+    "MedicationAdministration": medication.administrations,
+    "MedicationDispense": medication.dispenses,
+    "MedicationRequest": medication.requests,
+    "MedicationStatement": medication.statements,
+    "Observation": observation.observations,
+    "Procedure": event.procedures,
+    "QuestionnaireResponse": answer.answers,
+    "ServiceRequest": order.orders,
+}
+
+TYPES: Final = tuple(sorted((*_READERS, "Medication", "Patient")))
+
+
+def extract(resources: Iterable[Input], *, terminology: Terminology, as_of: datetime, hook: str, unread: Mapping[str, str]) -> Record:
+    """All facts of one patient at `as_of` (aware, UTC). Resources of other types are passed over.
+
+    Of resources with the same type, id and origin the one with the later meta.lastUpdated counts, else the last.
+    """
+    inputs = _distinct(resources)
+    reading = Reading([(url, resource) for resource, _, url in inputs], terminology, as_of, unread)
+    people = [
+        person(resource, reference_of(resource), reading)
+        for resource, _, _ in inputs
+        if resource.get("resourceType") == "Patient" and reading.usable(resource)
+    ]
+    who = min(people, key=lambda found: found.ref, default=None)
+    reading.birth = who.birth if who is not None else None
+    facts: list[_Fact] = []
+    for resource, origin, _ in inputs:
+        kind = resource.get("resourceType")
+        reader = _READERS.get(kind) if isinstance(kind, str) else None
+        if reader is not None and reading.usable(resource):
+            facts.extend(reader(resource, reference_of(resource), origin, reading))
+    facts.sort(key=lambda fact: fact.ref)
+    return Record(
+        as_of=as_of,
+        hook=hook,
+        person=who,
+        conditions=tuple(fact for fact in facts if isinstance(fact, Condition)),
+        medications=tuple(fact for fact in facts if isinstance(fact, Medication)),
+        observations=tuple(fact for fact in facts if isinstance(fact, Observation)),
+        events=tuple(fact for fact in facts if isinstance(fact, Event)),
+        allergies=tuple(fact for fact in facts if isinstance(fact, Allergy)),
+        relatives=tuple(fact for fact in facts if isinstance(fact, Relative)),
+        unread=reading.unread,
+    )
+
+
+def _distinct(resources: Iterable[Input]) -> list[tuple[Element, Origin, str]]:
+    """Resource, origin and fullUrl, one for each type, id and origin; resources without an id all stay."""
+    found: dict[object, tuple[str, tuple[Element, Origin, str]]] = {}
+    for place, item in enumerate(resources):
+        resource = item.resource
+        if not isinstance(resource, Mapping):
+            continue
+        reference = reference_of(resource)
+        key: object = place if reference.endswith("/?") else (reference, item.origin)
+        meta = resource.get("meta")
+        updated = meta.get("lastUpdated") if isinstance(meta, Mapping) else None
+        stamp = updated if isinstance(updated, str) else ""
+        before = found.get(key)
+        if before is None or stamp >= before[0]:
+            found[key] = (stamp, (resource, item.origin, item.url))
+    return [kept for _, kept in found.values()]

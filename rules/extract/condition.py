@@ -1,0 +1,80 @@
+"""Condition -> Condition; AllergyIntolerance -> Allergy; FamilyMemberHistory -> Relative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from rules.extract.reading import Element, Reading, elements
+from rules.facts import Allergy, Condition, Origin, Relative
+from rules.fhir_date import Duration, FhirDate
+from rules.quantity import number
+
+__all__ = ["allergies", "conditions", "relatives"]
+
+_CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
+_VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
+_FAMILY = frozenset({"partial", "completed", "entered-in-error", "health-unknown"})
+_AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day", "wk": "week", "mo": "month", "a": "year"}
+
+
+def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Condition]:
+    """A Condition (R4 9.2) whose code is on a list. Statuses are kept as they are: patterns decide what counts."""
+    concepts = reading.concepts(reading.codeable(resource, "code"))
+    if concepts:
+        yield Condition(
+            ref,
+            concepts,
+            clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
+            verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
+            onset=_date(resource, "onset", reading),
+            recorded=reading.date(resource.get("recordedDate")),
+            abated=any(name.startswith("abatement") and value not in (None, False) for name, value in resource.items()),
+            abatement=_date(resource, "abatement", reading),
+            severity=reading.answers(resource.get("severity")),
+            body_sites=reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite")),
+            origin=origin,
+        )
+
+
+def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
+    """onset[x] or abatement[x] as a date; an age is added to the birth date, of a Period or Range the start counts."""
+    found = reading.date(resource.get(f"{name}DateTime")) or reading.period(resource.get(f"{name}Period"))[0]
+    if found is not None:
+        return found
+    age = resource.get(f"{name}Age")
+    span = resource.get(f"{name}Range")
+    if age is None and isinstance(span, Mapping):
+        age = span.get("low")
+    if reading.birth is None or not isinstance(age, Mapping):
+        return None
+    amount, unit = number(age.get("value")), reading.unit(age)
+    if amount is None or unit is None or unit not in _AGE_UNITS or not 0 <= amount <= 5000:
+        return None
+    return reading.birth.plus_age(Duration(int(amount), _AGE_UNITS[unit]))
+
+
+def allergies(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Allergy]:
+    """An AllergyIntolerance (R4 9.1): its code and the substances of its reactions."""
+    substances = [reaction.get("substance") for reaction in elements(resource.get("reaction"))]
+    concepts = reading.concepts(reading.codeable(resource, "code"), *substances)
+    if concepts:
+        yield Allergy(
+            ref,
+            concepts,
+            clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
+            verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
+            when=_date(resource, "onset", reading) or reading.date(resource.get("recordedDate")),
+        )
+
+
+def relatives(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Relative]:
+    """Each coded condition of a FamilyMemberHistory (R4 9.5)."""
+    status = reading.status(resource, "status", _FAMILY)
+    first_degree = "first-degree" in reading.answers(resource.get("relationship"))
+    for entry in elements(resource.get("condition")):
+        if not reading.usable({**entry, "resourceType": "FamilyMemberHistory"}):
+            continue
+        concepts = reading.concepts(entry.get("code"))
+        if concepts:
+            yield Relative(ref, concepts, first_degree, status)

@@ -1,0 +1,205 @@
+"""Dosage (R4 2.24.0.15) -> how much a day, how long, how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from rules.extract.reading import Element, Reading, days, elements, first
+from rules.fhir_date import FhirDate
+from rules.quantity import Quantity, number
+
+__all__ = ["Course", "Strength", "course"]
+
+# Times a day of the timing codes of FHIR (value set timing-abbreviation, R4).
+_TIMES: Final[Mapping[str, Decimal]] = {
+    "BID": Decimal(2),
+    "TID": Decimal(3),
+    "QID": Decimal(4),
+    "AM": Decimal(1),
+    "PM": Decimal(1),
+    "QD": Decimal(1),
+    "QOD": Decimal("0.5"),
+    "Q1H": Decimal(24),
+    "Q2H": Decimal(12),
+    "Q3H": Decimal(8),
+    "Q4H": Decimal(6),
+    "Q6H": Decimal(4),
+    "Q8H": Decimal(3),
+    "BED": Decimal(1),
+    "WK": Decimal(1) / 7,
+}
+_UNITS: Final = frozenset({"s", "min", "h", "d", "wk", "mo", "a"})
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How much of the one ingredient (mg) is in `per` of the product."""
+
+    mg: Decimal
+    per: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the dosage instructions say together; None where they do not say it in structured form."""
+
+    mg_per_day: Decimal | None = None
+    mg_per_kg_day: Decimal | None = None
+    days: Decimal | None = None
+    start: FhirDate | None = None
+    end: FhirDate | None = None
+    route: str | None = None
+    single: bool = False
+    as_needed: bool = False
+
+
+def course(instructions: object, strength: Strength | None, reading: Reading) -> Course:
+    """Instructions of one `sequence` run together and add up; different sequences follow each other: the highest step counts."""
+    steps: dict[object, list[Element]] = {}
+    known = elements(instructions)
+    for item in known:
+        sequence = item.get("sequence")
+        steps.setdefault(sequence if isinstance(sequence, int) else None, []).append(item)
+    if not known or (isinstance(instructions, list) and len(known) != len(instructions)):
+        return Course()
+    doses = [_sum([_daily(item, strength, reading, "mg") for item in step]) for step in steps.values()]
+    per_kg = [_sum([_daily(item, None, reading, "mg/kg") for item in step]) for step in steps.values()]
+    lengths = [_longest([_length(item, reading) for item in step]) for step in steps.values()]
+    bounds = [reading.period(_repeat(item).get("boundsPeriod")) for item in known]
+    routes = {reading.terminology.route(item.get("route")) for item in known}
+    return Course(
+        mg_per_day=_highest(doses),
+        mg_per_kg_day=_highest(per_kg),
+        days=_sum(lengths),
+        start=min((start for start, _ in bounds if start), key=lambda date: date.start, default=None),
+        end=None if any(end is None for _, end in bounds) else max((end for _, end in bounds if end), key=lambda date: date.end),
+        route=routes.pop() if len(routes) == 1 else None,
+        single=len(known) == 1 and _is_single(known[0]),
+        as_needed=any(_as_needed(item) for item in known),
+    )
+
+
+def _sum(values: list[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(values) else None
+
+
+def _highest(values: list[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return max(known) if known and len(known) == len(values) else None
+
+
+def _longest(values: list[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return max(known) if known and len(known) == len(values) else None
+
+
+def _timing(item: Element) -> Element:
+    timing = item.get("timing")
+    return timing if isinstance(timing, Mapping) else {}
+
+
+def _repeat(item: Element) -> Element:
+    repeat = _timing(item).get("repeat")
+    return repeat if isinstance(repeat, Mapping) else {}
+
+
+def _as_needed(item: Element) -> bool:
+    return item.get("asNeededBoolean") is True or bool(item.get("asNeededCodeableConcept"))
+
+
+def _is_single(item: Element) -> bool:
+    repeat = _repeat(item)
+    if repeat:
+        return number(repeat.get("count")) == 1 and number(repeat.get("countMax")) in (None, 1)
+    events = _timing(item).get("event")
+    return isinstance(events, list) and len(events) == 1
+
+
+def _daily(item: Element, strength: Strength | None, reading: Reading, unit: str) -> Decimal | None:
+    """Amount a day in `unit`."""
+    if item.get("modifierExtension"):
+        return None
+    if _as_needed(item):
+        return _maximum(item, strength, reading, unit)
+    dose = _dose(item, strength, reading, unit)
+    times = Decimal(1) if _is_single(item) else _times_a_day(item)
+    return None if dose is None or times is None else dose * times
+
+
+def _dose(item: Element, strength: Strength | None, reading: Reading, unit: str) -> Decimal | None:
+    """One dose; of a range the high end; several rates that differ say nothing."""
+    found: set[Decimal | None] = set()
+    for rate in elements(item.get("doseAndRate")):
+        amount = rate.get("doseQuantity")
+        if amount is None and isinstance(rate.get("doseRange"), Mapping):
+            amount = rate["doseRange"].get("high")  # type: ignore[attr-defined]
+        found.add(_amount(reading.quantity(amount), amount, strength, unit))
+    return found.pop() if len(found) == 1 else None
+
+
+def _amount(quantity: Quantity | None, raw: object, strength: Strength | None, unit: str) -> Decimal | None:
+    if quantity is not None and not quantity.comparator:
+        same = quantity.convert(unit)
+        if same is not None and same.unit == unit and quantity.unit != "1":
+            return same.value if same.value >= 0 else None
+        if strength is not None:
+            of_product = quantity.convert(strength.unit)
+            if of_product is not None:
+                return of_product.value * strength.mg / strength.per
+    return None
+
+
+def _times_a_day(item: Element) -> Decimal | None:
+    repeat = _repeat(item)
+    if not repeat:
+        codings = elements(first([_timing(item).get("code")]).get("coding"))
+        codes = {_TIMES[code] for coding in codings if isinstance(code := coding.get("code"), str) and code in _TIMES}
+        return codes.pop() if len(codes) == 1 else None
+    weekdays = repeat.get("dayOfWeek")
+    moments = repeat.get("timeOfDay") or repeat.get("when")
+    times = number(repeat.get("frequencyMax")) or number(repeat.get("frequency"))
+    period, unit = number(repeat.get("period")), repeat.get("periodUnit")
+    if isinstance(weekdays, list) and weekdays:
+        if len(weekdays) > 7 or (period is not None and period != 1) or unit not in (None, "d", "wk"):
+            return None
+        if unit == "wk" and times is not None and times not in (1, len(weekdays)):
+            return None
+        return Decimal(len(weekdays)) / 7 * (times if unit != "wk" and times else 1)
+    if period is None and unit is None and isinstance(moments, list) and 0 < len(moments) <= 24:
+        return times or Decimal(len(moments))
+    if period is None or not isinstance(unit, str) or unit not in _UNITS or period <= 0:
+        return None
+    if times is None:
+        times = Decimal(len(moments)) if isinstance(moments, list) and moments else Decimal(1)
+    length = days(period, unit)
+    return times / length if length and times > 0 else None
+
+
+def _maximum(item: Element, strength: Strength | None, reading: Reading, unit: str) -> Decimal | None:
+    """The most a day that maxDosePerPeriod allows."""
+    ratio = item.get("maxDosePerPeriod")
+    if not isinstance(ratio, Mapping):
+        return None
+    amount = _amount(reading.quantity(ratio.get("numerator")), ratio.get("numerator"), strength, unit)
+    period = reading.quantity(ratio.get("denominator"))
+    length = period.convert("d") if period is not None else None
+    return amount / length.value if amount is not None and length is not None and length.value > 0 else None
+
+
+def _length(item: Element, reading: Reading) -> Decimal | None:
+    """Planned days of one instruction."""
+    repeat = _repeat(item)
+    start, end = reading.period(repeat.get("boundsPeriod"))
+    if start is not None and end is not None and end.end > start.start:
+        return Decimal((end.start.date() - start.start.date()).days + 1)
+    bounds = repeat.get("boundsDuration")
+    if bounds is None and isinstance(repeat.get("boundsRange"), Mapping):
+        bounds = repeat["boundsRange"].get("high")  # type: ignore[attr-defined]
+    quantity = reading.quantity(bounds)
+    length = quantity.convert("d") if quantity is not None else None
+    return length.value if length is not None and length.value > 0 else None

@@ -1,0 +1,135 @@
+"""Procedure, DiagnosticReport, ImagingStudy, Encounter, Flag, Communication, Consent -> Event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rules.extract.reading import Element, Reading, elements
+from rules.facts import Event, Origin
+
+__all__ = ["communications", "consents", "encounters", "flags", "imaging", "procedures", "reports"]
+
+_EVENT = frozenset({"preparation", "in-progress", "not-done", "on-hold", "stopped", "completed", "entered-in-error", "unknown"})
+_REPORT = frozenset(
+    {"registered", "partial", "preliminary", "final", "amended", "corrected", "appended", "cancelled", "entered-in-error", "unknown"}
+)
+_IMAGING = frozenset({"registered", "available", "cancelled", "entered-in-error", "unknown"})
+_ENCOUNTER = frozenset({"planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled", "entered-in-error", "unknown"})
+_FLAG = frozenset({"active", "inactive", "entered-in-error"})
+_CONSENT = frozenset({"draft", "proposed", "active", "rejected", "inactive", "entered-in-error"})
+
+
+def procedures(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A Procedure (R4 9.3)."""
+    concepts = reading.concepts(reading.codeable(resource, "code"))
+    reasons, has_reason = reading.reasons(resource)
+    if concepts:
+        yield Event(
+            ref,
+            "procedure",
+            concepts,
+            status=reading.status(resource, "status", _EVENT),
+            when=reading.when(resource, "performedDateTime", "performedPeriod"),
+            end=reading.period(resource.get("performedPeriod"))[1],
+            origin=origin,
+            tags=reading.answers(resource.get("outcome")),
+            reasons=reasons,
+            has_reason=has_reason,
+        )
+
+
+def reports(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A DiagnosticReport (R4 10.3); its coded conclusions become tags."""
+    concepts = reading.concepts(reading.codeable(resource, "code"), resource.get("category"))
+    if concepts:
+        conclusions = resource.get("conclusionCode")
+        yield Event(
+            ref,
+            "report",
+            concepts,
+            status=reading.status(resource, "status", _REPORT),
+            when=reading.when(resource, "effectiveDateTime", "effectivePeriod", "issued"),
+            origin=origin,
+            tags=reading.answers(conclusions) | reading.concepts(conclusions),
+        )
+
+
+def imaging(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """An ImagingStudy (R4 10.4) by its procedure codes."""
+    procedure = reading.resolve(resource.get("procedureReference"), resource)
+    concepts = reading.concepts(resource.get("procedureCode"), procedure.get("code") if procedure is not None else None)
+    reasons, has_reason = reading.reasons(resource)
+    if concepts:
+        yield Event(
+            ref,
+            "imaging",
+            concepts,
+            status=reading.status(resource, "status", _IMAGING),
+            when=reading.date(resource.get("started")),
+            origin=origin,
+            reasons=reasons,
+            has_reason=has_reason,
+        )
+
+
+def encounters(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """An Encounter (R4 8.11); every encounter has the concept `any`, its class code is a tag."""
+    reasons, has_reason = reading.reasons(resource)
+    start, end = reading.period(resource.get("period"))
+    kind = resource.get("class")
+    code = kind.get("code") if isinstance(kind, Mapping) else None
+    yield Event(
+        ref,
+        "encounter",
+        reading.concepts(resource.get("type"), resource.get("serviceType"), kind) | {"any"},
+        status=reading.status(resource, "status", _ENCOUNTER),
+        when=start or end,
+        end=end,
+        origin=origin,
+        tags=frozenset({code} if isinstance(code, str) else ()),
+        reasons=reasons,
+        has_reason=has_reason,
+    )
+
+
+def flags(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A Flag (R4 8.15)."""
+    concepts = reading.concepts(reading.codeable(resource, "code"), resource.get("category"))
+    if concepts:
+        start, end = reading.period(resource.get("period"))
+        yield Event(ref, "flag", concepts, status=reading.status(resource, "status", _FLAG), when=start, end=end, origin=origin)
+
+
+def communications(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A Communication (R4 12.6) by topic and category."""
+    reasons, has_reason = reading.reasons(resource)
+    concepts = reading.concepts(resource.get("topic"), resource.get("category"))
+    if concepts:
+        yield Event(
+            ref,
+            "communication",
+            concepts,
+            status=reading.status(resource, "status", _EVENT),
+            when=reading.date(resource.get("sent")) or reading.date(resource.get("received")),
+            origin=origin,
+            reasons=reasons,
+            has_reason=has_reason,
+        )
+
+
+def consents(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A Consent (R4 6.2); the tags say whether its provisions deny or permit."""
+    provision = resource.get("provision")
+    rules = [provision, *elements(provision.get("provision"))] if isinstance(provision, Mapping) else []
+    codes = [code for rule in rules for code in elements(rule.get("code"))]
+    concepts = reading.concepts(resource.get("category"), codes)
+    if concepts:
+        yield Event(
+            ref,
+            "consent",
+            concepts,
+            status=reading.status(resource, "status", _CONSENT),
+            when=reading.date(resource.get("dateTime")),
+            origin=origin,
+            tags=frozenset(kind for rule in rules if isinstance(kind := rule.get("type"), str) and kind in ("deny", "permit")),
+        )

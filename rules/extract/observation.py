@@ -1,0 +1,105 @@
+"""Observation -> Observation, one for the resource and one for each coded component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from rules.extract.reading import Element, Reading, elements, flag
+from rules.facts import Observation, Origin
+from rules.quantity import Quantity, number
+
+__all__ = ["observations", "value_of"]
+
+_STATUS = frozenset({"registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"})
+_INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+
+
+def observations(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Observation]:
+    """An Observation (R4 10.1) and its components; a genetics panel's own fact gathers its components' answers."""
+    concepts = reading.concepts(reading.codeable(resource, "code"))
+    status = reading.status(resource, "status", _STATUS)
+    when = reading.when(resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod") or reading.date(resource.get("issued"))
+    sites = reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite"))
+    focus = reading.referred(resource.get("focus"), resource)
+    parts = []
+    for component in elements(resource.get("component")):
+        if not reading.usable({**component, "resourceType": "Observation"}):
+            continue
+        part = value_of(component, ref, reading.concepts(component.get("code")), reading)
+        parts.append(replace(part, status=status, when=when, body_sites=sites, focus=focus))
+    if concepts or any("gene-studied" in part.concepts for part in parts):
+        whole = value_of(resource, ref, concepts, reading)
+        if any("gene-studied" in part.concepts for part in parts):
+            concepts = concepts.union(*(part.concepts for part in parts))
+            whole = replace(whole, concepts=concepts, answers=whole.answers.union(*(part.answers for part in parts)))
+        valued = whole.valued or any(part.valued for part in parts)
+        yield replace(whole, status=status, when=when, body_sites=sites, focus=focus, valued=valued)
+    yield from (part for part in parts if part.concepts)
+
+
+def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Reading) -> Observation:
+    """The value, interpretation and reference range of an Observation or a component."""
+    value, truth, answers, date = None, None, frozenset[str](), None
+    raw = [name for name in resource if name.startswith("value") and resource[name] is not None]
+    if "valueQuantity" in resource:
+        value = reading.quantity(resource["valueQuantity"], concepts)
+    elif "valueInteger" in resource:
+        amount = number(resource["valueInteger"])
+        value = Quantity(amount, "1") if amount is not None else None
+    elif "valueBoolean" in resource:
+        truth = flag(resource["valueBoolean"])
+        answers = frozenset() if truth is None else frozenset({"yes" if truth else "no"})
+    elif "valueCodeableConcept" in resource:
+        coded = resource["valueCodeableConcept"]
+        answers = reading.answers(coded) | reading.concepts(coded)
+    elif isinstance(resource.get("valueString"), str):
+        word = reading.terminology.answer_word(str(resource["valueString"]))
+        answers = frozenset({word} if word else ())
+    elif "valueDateTime" in resource:
+        date = reading.date(resource["valueDateTime"])
+    interpretation = frozenset(_interpretation(resource.get("interpretation"), reading))
+    low, high = _range(resource.get("referenceRange"), value, concepts, reading)
+    return Observation(
+        ref,
+        concepts,
+        value=value,
+        truth=truth,
+        date=date,
+        answers=answers | reading.answers(resource.get("interpretation")),
+        interpretation=interpretation,
+        low=low,
+        high=high,
+        valued=bool(raw) or bool(interpretation),
+    )
+
+
+def _interpretation(codeables: object, reading: Reading) -> Iterable[str]:
+    for codeable in elements(codeables):
+        for coding in elements(codeable.get("coding")):
+            system, code = coding.get("system"), coding.get("code")
+            if isinstance(system, str) and isinstance(code, str) and reading.terminology.system(system) == _INTERPRETATION:
+                yield code
+
+
+def _range(ranges: object, value: Quantity | None, concepts: frozenset[str], reading: Reading) -> tuple[Quantity | None, Quantity | None]:
+    """The normal range, when there is exactly one; a limit without a unit has the unit of the value."""
+    normal = [item for item in elements(ranges) if _is_normal(item)]
+    if len(normal) != 1:
+        return None, None
+    return _limit(normal[0].get("low"), value, concepts, reading), _limit(normal[0].get("high"), value, concepts, reading)
+
+
+def _is_normal(item: Element) -> bool:
+    kind = item.get("type")
+    if kind is None:
+        return True
+    codings = elements(kind.get("coding")) if isinstance(kind, Mapping) else []
+    return any(coding.get("code") == "normal" for coding in codings)
+
+
+def _limit(raw: object, value: Quantity | None, concepts: frozenset[str], reading: Reading) -> Quantity | None:
+    limit = reading.quantity(raw, concepts)
+    if limit is not None and limit.unit == "1" and value is not None and isinstance(raw, Mapping) and not {"code", "unit"} & raw.keys():
+        return replace(limit, unit=value.unit)
+    return limit

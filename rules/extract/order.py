@@ -1,0 +1,123 @@
+"""ServiceRequest, Appointment, ImmunizationRecommendation, Immunization -> Event, and Medication where they carry a drug."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rules.extract.reading import Element, Reading, elements, flag
+from rules.facts import Event, Medication, Origin
+
+__all__ = ["appointments", "immunizations", "orders", "recommendations"]
+
+_REQUEST = frozenset({"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"})
+_INTENT = frozenset(
+    {"proposal", "plan", "directive", "order", "original-order", "reflex-order", "filler-order", "instance-order", "option"}
+)
+_APPOINTMENT = frozenset(
+    {"proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow", "entered-in-error", "checked-in", "waitlist"}
+)
+_IMMUNIZATION = frozenset({"completed", "entered-in-error", "not-done"})
+# Procedures that rules treat as therapies: `draft = "VS-PLEX"` reads them beside drugs.
+_THERAPIES = frozenset({"plasmapheresis", "immunoglobulin-infusion"})
+
+
+def _therapy(concepts: frozenset[str], reading: Reading) -> frozenset[str]:
+    """The drugs, vaccines and therapy procedures among `concepts`."""
+    return frozenset(name for name in concepts if name in _THERAPIES or reading.terminology.kind(name) == "medication")
+
+
+def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Medication]:
+    """A ServiceRequest (R4 12.2): an order, and a Medication when it orders a drug, a vaccine or plasma exchange."""
+    concepts = reading.concepts(reading.codeable(resource, "code"), resource.get("orderDetail"))
+    reasons, has_reason = reading.reasons(resource)
+    if not concepts:
+        return
+    status = reading.status(resource, "status", _REQUEST)
+    forbidden = flag(resource.get("doNotPerform")) is True
+    when = reading.when(resource, "occurrenceDateTime", "occurrencePeriod")
+    authored = reading.date(resource.get("authoredOn"))
+    drugs = _therapy(concepts, reading)
+    if drugs:
+        yield Medication(
+            ref,
+            "ServiceRequest",
+            drugs,
+            status=status,
+            intent=reading.status(resource, "intent", _INTENT),
+            origin=origin,
+            do_not_perform=forbidden,
+            start=when or authored,
+            authored=authored,
+            as_needed=resource.get("asNeededBoolean") is True,
+            reasons=reasons,
+            has_reason=has_reason,
+        )
+    yield Event(
+        ref,
+        "order",
+        concepts,
+        status=status,
+        when=authored or when,
+        end=reading.period(resource.get("occurrencePeriod"))[1],
+        origin=origin,
+        do_not_perform=forbidden,
+        reasons=reasons,
+        has_reason=has_reason,
+    )
+
+
+def appointments(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Medication]:
+    """An Appointment (R4 12.9) by service type and reason."""
+    reasons, has_reason = reading.reasons(resource)
+    concepts = reading.concepts(resource.get("serviceType"), resource.get("specialty"), resource.get("serviceCategory")) | reasons
+    if not concepts:
+        return
+    status = reading.status(resource, "status", _APPOINTMENT)
+    start = reading.date(resource.get("start"))
+    drugs = _therapy(concepts, reading)
+    if drugs:
+        yield Medication(ref, "Appointment", drugs, status=status, origin=origin, start=start, reasons=reasons, has_reason=has_reason)
+    yield Event(
+        ref,
+        "appointment",
+        concepts,
+        status=status,
+        when=start,
+        end=reading.date(resource.get("end")),
+        origin=origin,
+        reasons=reasons,
+        has_reason=has_reason,
+    )
+
+
+def recommendations(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Medication]:
+    """An ImmunizationRecommendation (R4 11.7). It has no status: a drafted one counts as draft, a recorded one as a proposal."""
+    for entry in elements(resource.get("recommendation")):
+        concepts = reading.concepts(entry.get("vaccineCode"))
+        if concepts and reading.usable({**entry, "resourceType": "ImmunizationRecommendation"}):
+            yield Medication(
+                ref,
+                "ImmunizationRecommendation",
+                concepts,
+                status=None if origin is Origin.RECORD else "draft",
+                intent="proposal",
+                origin=origin,
+                authored=reading.date(resource.get("date")),
+            )
+
+
+def immunizations(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """An Immunization (R4 11.6)."""
+    concepts = reading.concepts(reading.codeable(resource, "vaccineCode"))
+    reasons, has_reason = reading.reasons(resource)
+    if concepts:
+        yield Event(
+            ref,
+            "immunization",
+            concepts,
+            status=reading.status(resource, "status", _IMMUNIZATION),
+            when=reading.date(resource.get("occurrenceDateTime")) or reading.date(resource.get("recorded")),
+            origin=origin,
+            reasons=reasons,
+            has_reason=has_reason,
+        )

@@ -1,0 +1,88 @@
+"""CarePlan, Goal, Device, DeviceUseStatement -> Event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rules.extract.reading import Element, Reading, elements
+from rules.facts import Event, Origin
+
+__all__ = ["devices", "goals", "plans", "uses"]
+
+_PLAN = frozenset({"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"})
+_GOAL = frozenset({"proposed", "planned", "accepted", "active", "on-hold", "completed", "cancelled", "entered-in-error", "rejected"})
+_DEVICE = frozenset({"active", "inactive", "entered-in-error", "unknown"})
+_USE = frozenset({"active", "completed", "entered-in-error", "intended", "stopped", "on-hold"})
+_ACHIEVEMENT = "http://terminology.hl7.org/CodeSystem/goal-achievement"
+
+
+def plans(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A CarePlan (R4 9.4) by category and the codes of its activities; `reasons` are the conditions it addresses."""
+    details = [detail for item in elements(resource.get("activity")) if isinstance(detail := item.get("detail"), Mapping)]
+    concepts = reading.concepts(resource.get("category"), *(detail.get("code") for detail in details))
+    if concepts:
+        start, end = reading.period(resource.get("period"))
+        yield Event(
+            ref,
+            "plan",
+            concepts,
+            status=reading.status(resource, "status", _PLAN),
+            when=start or reading.date(resource.get("created")),
+            end=end,
+            origin=origin,
+            reasons=reading.referred(resource.get("addresses"), resource),
+            has_reason=bool(resource.get("addresses")),
+        )
+
+
+def goals(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A Goal (R4 9.7): lifecycle as status, achievement as tag, the conditions addressed as reasons."""
+    reasons = reading.referred(resource.get("addresses"), resource)
+    codings = resource.get("achievementStatus")
+    codes = {
+        code
+        for coding in (elements(codings.get("coding")) if isinstance(codings, Mapping) else [])
+        if isinstance(system := coding.get("system"), str)
+        and isinstance(code := coding.get("code"), str)
+        and reading.terminology.system(system) == _ACHIEVEMENT
+    }
+    concepts = reading.concepts(resource.get("description"), resource.get("category"))
+    if concepts or reasons or codes:
+        yield Event(
+            ref,
+            "goal",
+            concepts,
+            status=reading.status(resource, "lifecycleStatus", _GOAL),
+            when=reading.date(resource.get("statusDate")) or reading.date(resource.get("startDate")),
+            origin=origin,
+            tags=frozenset(codes),
+            reasons=reasons,
+            has_reason=bool(resource.get("addresses")),
+        )
+
+
+def devices(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A Device (R4 8.12) of the patient."""
+    concepts = reading.concepts(reading.codeable(resource, "type"))
+    if concepts:
+        yield Event(ref, "device", concepts, status=reading.status(resource, "status", _DEVICE), origin=origin)
+
+
+def uses(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
+    """A DeviceUseStatement (R4 8.13) with the type of its device."""
+    device = reading.resolve(resource.get("device"), resource)
+    concepts = reading.concepts(device.get("type") if device is not None else None)
+    reasons, has_reason = reading.reasons(resource)
+    if concepts:
+        start, end = reading.period(resource.get("timingPeriod"))
+        yield Event(
+            ref,
+            "device",
+            concepts,
+            status=reading.status(resource, "status", _USE),
+            when=start or reading.date(resource.get("timingDateTime")) or reading.date(resource.get("recordedOn")),
+            end=end,
+            origin=origin,
+            reasons=reasons,
+            has_reason=has_reason,
+        )

@@ -1,0 +1,238 @@
+"""Reading untrusted JSON: every function here accepts any value and answers None or empty when it is not what FHIR says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from rules.facts import Origin
+from rules.fhir_date import FhirDate
+from rules.quantity import Quantity, is_unit, number
+from rules.terminology import Terminology
+
+__all__ = ["UNREADABLE", "Element", "Input", "Reading", "elements", "first", "flag", "text"]
+
+Element = Mapping[str, object]
+
+UNREADABLE = "unreadable"
+MALFORMED = "a resource of this type could not be read"
+MODIFIED = "a resource carries a modifier extension this service does not know"
+
+_UCUM = "http://unitsofmeasure.org"
+_ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
+_REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{2,40})/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?", re.DOTALL)
+_COMPARATORS = frozenset({"", "<", "<=", ">=", ">"})
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One resource of the request; `resource` may be any JSON value. `url` is the fullUrl of its bundle entry, for references by urn:uuid."""
+
+    resource: object
+    origin: Origin = Origin.RECORD
+    url: str = ""
+
+
+def text(value: object) -> str | None:
+    """A string that is not blank."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def elements(value: object) -> list[Element]:
+    """The objects of a list."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def first(value: object) -> Element:
+    """The first object of a list, or an empty one."""
+    return next(iter(elements(value)), {})
+
+
+def flag(value: object) -> bool | None:
+    """A JSON boolean."""
+    return value if isinstance(value, bool) else None
+
+
+class Reading:
+    """One extraction: the terminology, the moment, all resources by reference, and what could not be read."""
+
+    def __init__(self, inputs: Iterable[tuple[str, Element]], terminology: Terminology, as_of: datetime, unread: Mapping[str, str]) -> None:
+        self.terminology = terminology
+        self.as_of = as_of
+        self.unread: dict[str, str] = dict(unread)
+        self.birth: FhirDate | None = None
+        self._dates: dict[str, FhirDate | None] = {}
+        self._resources: dict[str, Element] = {}
+        for url, resource in inputs:
+            self._resources.setdefault(reference_of(resource), resource)
+            if url:
+                self._resources.setdefault(url, resource)
+
+    # -- values
+
+    def date(self, value: object) -> FhirDate | None:
+        """A FHIR date, dateTime or instant."""
+        if not isinstance(value, str):
+            return None
+        if value not in self._dates:
+            self._dates[value] = FhirDate.parse(value)
+        return self._dates[value]
+
+    def period(self, value: object) -> tuple[FhirDate | None, FhirDate | None]:
+        """Start and end of a Period."""
+        if not isinstance(value, Mapping):
+            return None, None
+        return self.date(value.get("start")), self.date(value.get("end"))
+
+    def when(self, resource: Element, *names: str) -> FhirDate | None:
+        """The first readable date among the elements `names`; of a Period the end, or else the start."""
+        for name in names:
+            value = resource.get(name)
+            if isinstance(value, str):
+                found = self.date(value)
+            elif isinstance(value, Mapping):
+                start, end = self.period(value)
+                found = end or start
+            else:
+                continue
+            if found is not None:
+                return found
+        return None
+
+    def quantity(self, value: object, concepts: frozenset[str] = frozenset()) -> Quantity | None:
+        """A Quantity (R4 2.24.0.7) whose unit is known; a bare number has the unit "1"."""
+        if not isinstance(value, Mapping):
+            return None
+        amount = number(value.get("value"))
+        unit = self.unit(value)
+        comparator = value.get("comparator", "")
+        if amount is None or unit is None or not isinstance(comparator, str) or comparator not in _COMPARATORS:
+            return None
+        return Quantity(amount, unit, comparator, self.terminology.bridges(concepts) if concepts else ())
+
+    def unit(self, value: Element) -> str | None:
+        """The UCUM code of a Quantity: `code` when the system is UCUM, else `unit` when it is exactly one or a listed alias."""
+        code, system, name = value.get("code"), value.get("system"), value.get("unit")
+        if isinstance(system, str) and isinstance(code, str):
+            return code if self.terminology.system(system) == _UCUM else None
+        if code is None and name is None:
+            return "1"
+        for candidate in (code, name):
+            if isinstance(candidate, str):
+                alias = self.terminology.unit_alias(candidate)
+                if alias is not None:
+                    return alias
+                if is_unit(candidate):
+                    return candidate
+        return None
+
+    # -- codes
+
+    def codeable(self, resource: Element, name: str) -> object:
+        """The element `name`; notes a malformed resource when it is there and is no object."""
+        value = resource.get(name)
+        if value is not None and not isinstance(value, Mapping):
+            self.malformed(resource)
+        return value
+
+    def concepts(self, *codeables: object) -> frozenset[str]:
+        """The concepts of CodeableConcepts or of lists of them."""
+        found: frozenset[str] = frozenset()
+        for codeable in codeables:
+            for item in codeable if isinstance(codeable, list) else (codeable,):
+                concepts = self.terminology.coding_concepts(item)
+                if concepts:
+                    found = found | concepts if found else concepts
+        return found
+
+    def answers(self, *codeables: object) -> frozenset[str]:
+        """Our words for coded answers, and for a `text` that is exactly one of the words."""
+        found: set[str] = set()
+        for codeable in codeables:
+            for item in codeable if isinstance(codeable, list) else (codeable,):
+                known = self.terminology.answers(item)
+                found |= known
+                if not known and isinstance(item, Mapping) and isinstance(item.get("text"), str):
+                    word = self.terminology.answer_word(item["text"])
+                    found |= {word} if word else set()
+        return frozenset(found)
+
+    def status(self, resource: Element, name: str, allowed: frozenset[str]) -> str | None:
+        """A code element: its code, None when missing, "unreadable" when it is no code of `allowed`."""
+        value = resource.get(name)
+        if value is None:
+            return None
+        return value if isinstance(value, str) and value in allowed else UNREADABLE
+
+    def coded_status(self, resource: Element, name: str, allowed: frozenset[str]) -> str | None:
+        """A status that is a CodeableConcept; contradicting codings are unreadable."""
+        value = resource.get(name)
+        if value is None:
+            return None
+        codings = elements(value.get("coding")) if isinstance(value, Mapping) else []
+        codes = {coding.get("code") for coding in codings if isinstance(coding.get("code"), str)} & allowed
+        return str(codes.pop()) if len(codes) == 1 else UNREADABLE
+
+    # -- references
+
+    def resolve(self, reference: object, within: Element) -> Element | None:
+        """The resource a Reference points to: contained, or anywhere in the request."""
+        target = reference.get("reference") if isinstance(reference, Mapping) else None
+        if not isinstance(target, str) or len(target) > 500:
+            return None
+        if target.startswith("#"):
+            return next((item for item in elements(within.get("contained")) if item.get("id") == target[1:]), None)
+        found = self._resources.get(target)
+        if found is None and (match := _REFERENCE.fullmatch(target)):
+            found = self._resources.get(f"{match[1]}/{match[2]}")
+        return found
+
+    def reasons(self, resource: Element, codes: str = "reasonCode", references: str = "reasonReference") -> tuple[frozenset[str], bool]:
+        """The concepts of the reasons of an order, and whether any reason is given at all."""
+        coded, referred = resource.get(codes), resource.get(references)
+        found = self.concepts(coded) | self.referred(referred, resource)
+        return found, bool(coded) or bool(referred)
+
+    def referred(self, references: object, within: Element) -> frozenset[str]:
+        """The concepts (element `code`) of the resources referred to."""
+        found: frozenset[str] = frozenset()
+        for reference in elements(references):
+            target = self.resolve(reference, within)
+            if target is not None:
+                found |= self.concepts(target.get("code"))
+        return found
+
+    # -- trouble
+
+    def malformed(self, resource: Element) -> None:
+        """Note that a resource of this type says something we could not read."""
+        self.unread.setdefault(str(resource.get("resourceType")), MALFORMED)
+
+    def usable(self, resource: Element) -> bool:
+        """False, and noted, when a modifier extension or implicit rules could change the meaning (R4 2.1.21.5, 2.26.3.4)."""
+        if resource.get("modifierExtension") or resource.get("implicitRules"):
+            self.unread.setdefault(str(resource.get("resourceType")), MODIFIED)
+            return False
+        return True
+
+
+def reference_of(resource: Element) -> str:
+    """Type/id; "?" stands for an id that is missing or is none."""
+    name = resource.get("id")
+    return f"{resource.get('resourceType')}/{name if isinstance(name, str) and _ID.fullmatch(name) else '?'}"
+
+
+def target_of(reference: object) -> str | None:
+    """Type/id of a Reference as written, whether or not it can be resolved."""
+    target = reference.get("reference") if isinstance(reference, Mapping) else None
+    match = _REFERENCE.fullmatch(target) if isinstance(target, str) and len(target) <= 500 else None
+    return f"{match[1]}/{match[2]}" if match else None
+
+
+def days(value: Decimal, unit: str) -> Decimal | None:
+    """A length of time in days."""
+    length = Quantity(value, unit).convert("d")
+    return None if length is None else length.value
