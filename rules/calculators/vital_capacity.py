@@ -1,0 +1,47 @@
+"""FVC-LOW of the immunotherapy specification, section 1: FVC per kilogram, and against the best of the last 12 months."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rules.calculators.base import Calculated, latest
+
+if TYPE_CHECKING:
+    from rules.patterns.index import RecordIndex
+    from rules.patterns.when import Window
+
+__all__ = ["per_kg", "percent_of_best"]
+
+
+def per_kg(index: RecordIndex, window: Window) -> Calculated:
+    """Latest FVC in the window, mL/kg; needs a weight from the last 12 months."""
+    from rules.patterns.drugs import weight_kg  # noqa: PLC0415 - keeps import order free of cycles
+
+    fvc = latest(index, "fvc-volume", window, "mL")
+    weight = weight_kg(index)
+    if fvc is None or not weight:
+        return Calculated(None, ("FVC",) if fvc is None else ("weight",))
+    return Calculated(fvc[0] / weight, sources=((fvc[1].ref, fvc[1].when.text if fvc[1].when else None),))
+
+
+def percent_of_best(index: RecordIndex, window: Window) -> Calculated:
+    """Latest FVC in the window as percent of the best FVC of the last 12 months before it."""
+    from rules.fhir_date import Duration  # noqa: PLC0415
+    from rules.patterns.labs import series  # noqa: PLC0415
+
+    fvc = latest(index, "fvc-volume", window, "mL")
+    if fvc is None:
+        return Calculated(None, ("FVC",))
+    year = Duration.parse("12 months")
+    earlier = []
+    for fact in series(index, frozenset({"fvc-volume"})):
+        if fact is fvc[1] or fact.when is None or fact.value is None or not fact.when.within(index.record.as_of, year):
+            continue
+        amount = fact.value.convert("mL")
+        if amount is not None and amount.value > 0 and fvc[1].when is not None and fact.when.start < fvc[1].when.start:
+            earlier.append(amount.value)
+    if not earlier:
+        return Calculated(None, ("an earlier FVC",))
+    source = (fvc[1].ref, fvc[1].when.text if fvc[1].when else None)
+    return Calculated(fvc[0] * Decimal(100) / max(earlier), sources=(source,))

@@ -1,0 +1,74 @@
+"""Running the vignettes of rule files: a short patient, the whole way from FHIR resources to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from rules.extract import Input
+from rules.facts import Origin
+from rules.findings import Evaluation, Finding
+from rules.knowledge import Knowledge
+from rules.model import Rule, Vignette
+from rules.vignette import build
+
+__all__ = ["VignetteResult", "evaluate_vignette", "run_vignettes"]
+
+
+@dataclass(frozen=True, slots=True)
+class VignetteResult:
+    """One vignette's outcome; `problem` is empty when the rule did what was expected."""
+
+    rule: str
+    vignette: str
+    problem: str
+
+
+def evaluate_vignette(knowledge: Knowledge, vignette: Vignette) -> Evaluation:
+    """Build the patient as FHIR resources and evaluate them at noon UTC of the vignette's day."""
+    scene = build(vignette.patient, on=vignette.on, hook=vignette.hook, terminology=knowledge.terminology)
+    inputs = [Input(resource, Origin.RECORD) for resource in scene.resources]
+    inputs += [Input(resource, Origin.DRAFT) for resource in scene.drafts]
+    inputs += [Input(resource, Origin.PLANNED) for resource in scene.planned]
+    as_of = datetime.combine(vignette.on, time(12), tzinfo=UTC)
+    return knowledge.evaluate(inputs, as_of=as_of, hook=vignette.hook, unread=scene.unread)
+
+
+def run_vignettes(knowledge: Knowledge, rules: tuple[Rule, ...] | None = None) -> Iterator[VignetteResult]:
+    """Run every vignette of the given (default: all active) rules."""
+    for rule in knowledge.rules if rules is None else rules:
+        for vignette in rule.vignettes:
+            try:
+                evaluation = evaluate_vignette(knowledge, vignette)
+            except ValueError as problem:
+                yield VignetteResult(rule.id, vignette.name, str(problem))
+                continue
+            mine = next((finding for finding in evaluation.findings if finding.rule.id == rule.id), None)
+            yield VignetteResult(rule.id, vignette.name, _problem(vignette, mine))
+
+
+def _problem(vignette: Vignette, finding: Finding | None) -> str:
+    found = "silent" if finding is None else ("asks" if finding.asks else "fires")
+    if found != vignette.expect:
+        missing = f"; could not check {', '.join(gap.what for gap in finding.not_checked)}" if finding else ""
+        branches = f" (branches {', '.join(finding.branches)})" if finding else ""
+        return f"found {found}{branches}{missing}, expected {vignette.expect}"
+    if finding is None:
+        return ""
+    if vignette.branch is not None and vignette.branch not in finding.branches:
+        return f"found branches {', '.join(finding.branches)}, expected {vignette.branch}"
+    if vignette.indicator is not None and vignette.indicator != finding.indicator:
+        return f"found indicator {finding.indicator}, expected {vignette.indicator}"
+    proposed = (
+        {one.concept for one in finding.suggestions}
+        | {one.label for one in finding.suggestions}
+        | {one.kind for one in finding.suggestions}
+    )
+    for wanted in vignette.suggests:
+        if wanted not in proposed:
+            return f"found suggestions {sorted(map(str, proposed))}, expected {wanted}"
+    for unwanted in vignette.withholds:
+        if unwanted in proposed:
+            return f"found {unwanted} proposed, expected it withheld"
+    return ""

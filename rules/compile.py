@@ -1,0 +1,217 @@
+"""From rules to clauses: negation is pushed down to single conditions, each stage is one pass, helper clauses carry alternatives."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rules.engine.interface import Clause, Program
+from rules.model import STAGES, All, Any_, AtLeast, Branch, Derived, Leaf, Node, Not, Rule, nodes_of
+from rules.terminology import Terminology
+
+__all__ = ["Compiled", "Producer", "compile_rules", "exclusion", "inclusion", "negated"]
+
+Literal = tuple[str, str]  # ("when" | "unless" | "open", proposition)
+WHEN, UNLESS, OPEN = "when", "unless", "open"
+
+
+def inclusion(rule: Rule, branch: Branch) -> str:
+    """The proposition "the include of this branch holds"."""
+    return f"inc:{rule.id}/{branch.id}"
+
+
+def exclusion(rule: Rule, branch: Branch, number: int) -> str:
+    """The proposition "this exclusion holds"."""
+    return f"exc:{rule.id}/{branch.id}/{number}"
+
+
+def negated(node: Node) -> Node:
+    """The three-valued negation with `Not` only on single conditions (Kleene logic keeps De Morgan)."""
+    match node:
+        case Not(part):
+            return part
+        case All(parts):
+            return Any_(tuple(negated(part) for part in parts))
+        case Any_(parts):
+            return All(tuple(negated(part) for part in parts))
+        case AtLeast(count, parts):
+            return AtLeast(len(parts) - count + 1, tuple(negated(part) for part in parts))
+        case _:
+            return Not(node)
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """A branch that can conclude a proposition."""
+
+    rule: Rule
+    branch: Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The program, the proposition of every condition, and who concludes what."""
+
+    program: Program
+    leaves: Mapping[Leaf, str]
+    producers: Mapping[str, tuple[Producer, ...]]
+    blocks: Mapping[str, frozenset[str]]
+    whens: Mapping[Node, str]
+    problems: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Compiler:
+    terminology: Terminology
+    stage_of: dict[str, int]
+    leaves: dict[Leaf, str] = field(default_factory=dict)
+    passes: dict[tuple[int, int], list[Clause]] = field(default_factory=dict)
+    whens: dict[Node, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    counter: Iterable[int] = field(default_factory=itertools.count)
+    owner: str = ""
+
+    def emit(self, stage: int, head: str, literals: Iterable[Literal], *, prepare: bool = False) -> None:
+        body: dict[str, list[str]] = {WHEN: [], UNLESS: [], OPEN: []}
+        for kind, name in dict.fromkeys(literals):
+            body[kind].append(name)
+        number = next(iter(self.counter))
+        clauses = self.passes.setdefault((stage, 0 if prepare else 1), [])
+        clauses.append(Clause(f"{self.owner}#{number}", head, tuple(body[WHEN]), tuple(body[UNLESS]), tuple(body[OPEN])))
+
+    def literals(self, node: Node, stage: int) -> list[Literal]:
+        match node:
+            case All(parts):
+                return [literal for part in parts for literal in self.literals(part, stage)]
+            case Any_(parts):
+                return self.alternatives(parts, stage)
+            case AtLeast(count, parts):
+                return self.alternatives(tuple(All(chosen) for chosen in itertools.combinations(parts, count)), stage)
+            case Leaf():
+                return [(WHEN, self.leaf(node))]
+            case Derived():
+                return self.derived(node, stage, positive=True)
+            case Not(Leaf() as leaf):
+                return [(UNLESS, self.leaf(leaf))]
+            case Not(Derived() as derived):
+                return self.derived(derived, stage, positive=False)
+            case _:
+                return self.literals(negated(node.part), stage)
+
+    def leaf(self, leaf: Leaf) -> str:
+        return self.leaves.setdefault(leaf, f"p{len(self.leaves)}")
+
+    def alternatives(self, parts: tuple[Node, ...], stage: int) -> list[Literal]:
+        if len(parts) == 1:
+            return self.literals(parts[0], stage)
+        head = f"any:{self.owner}/{next(iter(self.counter))}"
+        for part in parts:
+            self.emit(stage, head, self.literals(part, stage))
+        return [(WHEN, head)]
+
+    def derived(self, node: Derived, stage: int, *, positive: bool) -> list[Literal]:
+        name = f"{node.kind}:{node.name}"
+        made_in = self.stage_of.get(name)
+        if made_in is None:
+            if node.kind != "blocked":
+                self.problems.append(f"{self.owner}: {name}: no rule concludes it")
+            made_in = -1
+        if made_in > stage or ((node.answers or not positive) and made_in == stage):
+            limit = "its own or a lower stage" if positive and not node.answers else "a lower stage"
+            self.problems.append(f"{self.owner}: {name}: is concluded in stage {STAGES[made_in]}, expected {limit} than {STAGES[stage]}")
+            return []
+        if not node.answers:
+            return [(WHEN if positive else UNLESS, name)]
+        chosen = node.answers if positive else frozenset({"present", "absent", "unknown"}) - node.answers
+        if chosen == {"unknown"}:
+            return [(OPEN, name)]
+        if chosen == {"present", "absent", "unknown"}:
+            return []
+        unsure = f"open:{name}"
+        self.emit(stage, unsure, [(OPEN, name)], prepare=True)
+        if chosen == {"present", "absent"}:
+            return [(UNLESS, unsure)]
+        if chosen == {"present"}:
+            return [(WHEN, name), (UNLESS, unsure)]
+        if chosen == {"absent"}:
+            return [(UNLESS, name), (UNLESS, unsure)]
+        head = f"{'-'.join(sorted(chosen))}:{name}"
+        self.emit(stage, head, [(OPEN, name)], prepare=True)
+        self.emit(stage, head, [(WHEN if "present" in chosen else UNLESS, name)], prepare=True)
+        return [(WHEN, head)]
+
+    def when(self, node: Node, stage: int) -> None:
+        """Give a line's or proposal's condition a proposition of its own."""
+        if node not in self.whens:
+            head = f"when:{self.owner}/{len(self.whens)}"
+            self.whens[node] = head
+            self.emit(stage, head, self.literals(node, stage))
+
+
+def compile_rules(rules: Iterable[Rule], terminology: Terminology) -> Compiled:
+    """Compile rules (all of them active) to a program; problems are collected, not raised."""
+    rules = tuple(rules)
+    producers: dict[str, list[Producer]] = {}
+    for rule in rules:
+        for branch in rule.branches:
+            names = [f"fact:{name}" for name in branch.concludes] + [f"blocked:{name}" for name in branch.blocks]
+            if not branch.ask and not branch.silent:
+                names.append(f"fires:{rule.id}")
+            for name in names:
+                producers.setdefault(name, []).append(Producer(rule, branch))
+    stage_of = {name: max(STAGES.index(one.rule.stage) for one in makers) for name, makers in producers.items()}
+    for rule in rules:
+        stage_of.setdefault(f"fires:{rule.id}", STAGES.index(rule.stage))
+    blocks = {name: terminology.expand(name.removeprefix("blocked:")) for name in producers if name.startswith("blocked:")}
+    wanted = {node.name for rule in rules for node in nodes_of(rule) if isinstance(node, Derived) and node.kind == "blocked"}
+    cover: dict[str, list[str]] = {}
+    for name in sorted(wanted):
+        members = terminology.expand(name) or frozenset({name})
+        covering = [block for block, drugs in blocks.items() if block != f"blocked:{name}" and members <= drugs]
+        cover[name] = covering
+        stages = [stage_of[block] for block in (*covering, f"blocked:{name}") if block in stage_of]
+        if stages:
+            stage_of[f"blocked:{name}"] = max(stages)
+    compiler = _Compiler(terminology, stage_of)
+    for name, covering in cover.items():
+        compiler.owner = "cover"
+        for block in covering:
+            compiler.emit(stage_of[block], f"blocked:{name}", [(WHEN, block)])
+    for rule in rules:
+        _compile_rule(compiler, rule)
+    ordered = sorted(compiler.passes)
+    titles = tuple(STAGES[stage] + ("" if main else " (prepare)") for stage, main in ordered)
+    program = Program(tuple(tuple(compiler.passes[key]) for key in ordered), titles)
+    made = {name: tuple(makers) for name, makers in producers.items()}
+    for name, covering in cover.items():
+        made[f"blocked:{name}"] = made.get(f"blocked:{name}", ()) + tuple(one for block in covering for one in made[block])
+    return Compiled(program, compiler.leaves, made, blocks, compiler.whens, tuple(compiler.problems))
+
+
+def _compile_rule(compiler: _Compiler, rule: Rule) -> None:
+    stage = STAGES.index(rule.stage)
+    compiler.owner = rule.id
+    for branch in rule.branches:
+        compiler.owner = f"{rule.id}/{branch.id}"
+        included = inclusion(rule, branch)
+        compiler.emit(stage, included, compiler.literals(branch.include, stage))
+        body: list[Literal] = [(WHEN, included)]
+        for number, node in enumerate(branch.unless):
+            compiler.emit(stage, exclusion(rule, branch, number), compiler.literals(node, stage))
+            body += compiler.literals(negated(node), stage)
+        fires = f"fires:{rule.id}/{branch.id}"
+        compiler.emit(stage, fires, body)
+        if not branch.ask and not branch.silent:
+            compiler.emit(stage, f"fires:{rule.id}", [(WHEN, fires)])
+        for name in branch.concludes:
+            compiler.emit(stage, f"fact:{name}", [(WHEN, fires)])
+        for name in branch.blocks:
+            compiler.emit(stage, f"blocked:{name}", [(WHEN, fires)])
+    compiler.owner = rule.id
+    if rule.card is not None:
+        for line in rule.card.lines:
+            compiler.when(line.when, stage)
+        for proposal in rule.card.proposals:
+            if proposal.when is not None:
+                compiler.when(proposal.when, stage)

@@ -1,0 +1,129 @@
+"""Why a branch holds, and what keeps one from being certain: walks conditions and the rules that concluded them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rules.compile import Compiled, Producer
+from rules.facts import Presence
+from rules.findings import Because, ChainStep, NotChecked
+from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not
+from rules.world import World
+
+__all__ = ["Explainer", "Reasons"]
+
+
+@dataclass(slots=True)
+class Reasons:
+    """Collected facts, chain and gaps, each once, in the order met."""
+
+    because: dict[Because, None] = field(default_factory=dict)
+    chain: dict[ChainStep, None] = field(default_factory=dict)
+    missing: dict[NotChecked, None] = field(default_factory=dict)
+    drafts: dict[str, None] = field(default_factory=dict)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Explainer:
+    """Reads the rules' trees against a world; holds no patient."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+
+    def truth(self, node: Node, world: World) -> bool | None:
+        """Three-valued truth of a node; Derived ones by the engine's outcome."""
+        match node:
+            case Leaf():
+                presence = world.verdicts[node].presence
+                return None if presence is Presence.UNKNOWN else presence is Presence.PRESENT
+            case Derived(kind, name, answers):
+                value = world.truth(f"{kind}:{name}")
+                if not answers:
+                    return value
+                return {True: "present", False: "absent", None: "unknown"}[value] in answers
+            case Not(part):
+                inner = self.truth(part, world)
+                return None if inner is None else not inner
+            case All(parts):
+                values = [self.truth(part, world) for part in parts]
+                return False if False in values else (None if None in values else True)
+            case Any_(parts):
+                values = [self.truth(part, world) for part in parts]
+                return True if True in values else (None if None in values else False)
+            case AtLeast(count, parts):
+                values = [self.truth(part, world) for part in parts]
+                if values.count(True) >= count:
+                    return True
+                return None if values.count(True) + values.count(None) >= count else False
+
+    def why(self, node: Node, world: World, reasons: Reasons) -> None:
+        """Collect the facts and conclusions that make `node` hold."""
+        match node:
+            case Leaf():
+                for support in world.verdicts[node].support if world.verdicts[node].presence is Presence.PRESENT else ():
+                    reasons.because[Because(support.fact, support.ref, support.date, support.by_name)] = None
+                    if support.fact.startswith(("draft:", "stop_draft:")) and support.ref:
+                        reasons.drafts[support.ref] = None
+            case Derived(kind, name, answers) if not answers or "present" in answers:
+                self.conclusions(f"{kind}:{name}", world, reasons)
+            case All(parts) | Any_(parts) | AtLeast(_, parts):
+                for part in parts:
+                    if self.truth(part, world):
+                        self.why(part, world, reasons)
+            case _:
+                pass
+
+    def conclusions(self, name: str, world: World, reasons: Reasons) -> None:
+        """The branches that concluded `name` surely, with their own reasons first."""
+        for producer in self.makers(name):
+            if world.truth(f"fires:{producer.rule.id}/{producer.branch.id}"):
+                key = (producer.rule.id, name)
+                if key in reasons.seen:
+                    continue
+                reasons.seen.add(key)
+                self.why(producer.branch.include, world, reasons)
+                reasons.chain[ChainStep(producer.rule.id, name)] = None
+
+    def gaps(self, node: Node, world: World, reasons: Reasons) -> None:
+        """Collect what is missing wherever `node` is only possible."""
+        if self.truth(node, world) is not None:
+            return
+        match node:
+            case Leaf():
+                for missing in world.verdicts[node].missing:
+                    reasons.missing[missing] = None
+            case Derived(kind, name):
+                for producer in self.makers(f"{kind}:{name}"):
+                    if world.truth(f"fires:{producer.rule.id}/{producer.branch.id}") is None:
+                        key = (f"?{producer.rule.id}/{producer.branch.id}", name)
+                        if key not in reasons.seen:
+                            reasons.seen.add(key)
+                            for part in (producer.branch.include, *producer.branch.unless):
+                                self.gaps(part, world, reasons)
+            case Not(part):
+                self.gaps(part, world, reasons)
+            case All(parts) | Any_(parts) | AtLeast(_, parts):
+                for part in parts:
+                    self.gaps(part, world, reasons)
+
+    def provisional(self, node: Node, world: World) -> bool:
+        """Does `node` hold only thanks to a diagnosis that is provisional or unconfirmed?"""
+        match node:
+            case Leaf():
+                support = world.verdicts[node].support if world.verdicts[node].presence is Presence.PRESENT else ()
+                return bool(support) and all(one.provisional for one in support)
+            case Derived(kind, name):
+                makers = [one for one in self.makers(f"{kind}:{name}") if world.truth(f"fires:{one.rule.id}/{one.branch.id}")]
+                return bool(makers) and all(self.provisional(one.branch.include, world) for one in makers)
+            case All(parts):
+                return any(self.provisional(part, world) for part in parts)
+            case Any_(parts) | AtLeast(_, parts):
+                true = [part for part in parts if self.truth(part, world)]
+                return bool(true) and all(self.provisional(part, world) for part in true)
+            case Not():
+                return False
+
+    def makers(self, name: str) -> Iterable[Producer]:
+        """Branches that can conclude `name`."""
+        return self.compiled.producers.get(name, ())

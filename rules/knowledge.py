@@ -1,0 +1,136 @@
+"""The loaded knowledge: rules, codes, compiled program and engine. Load once, evaluate many; evaluation reads no file, clock or socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from rules.compile import Compiled, compile_rules
+from rules.engine import build_engine
+from rules.engine.interface import Budget, Program, ProgramError
+from rules.evaluate import Evaluator
+from rules.extract import Input, extract
+from rules.findings import Evaluation
+from rules.load import KnowledgeError, load_rules, load_sources
+from rules.model import Derived, Leaf, Rule, nodes_of
+from rules.patterns import Pattern
+from rules.site import Site
+from rules.terminology import Terminology
+
+__all__ = ["VERSION", "Knowledge"]
+
+VERSION = "2026.11.0"
+HERE = Path(__file__).parent
+
+
+class Knowledge:
+    """Rules that may speak (`rules`), all rules read (`every`), and how to evaluate a patient."""
+
+    def __init__(
+        self,
+        every: tuple[Rule, ...],
+        patterns: Mapping[Leaf, Pattern],
+        terminology: Terminology,
+        sources: Mapping[str, Mapping[str, str]],
+        engine: Literal["checked", "durable", "reference"],
+        site: Site,
+        *,
+        watchdog: bool = False,
+    ) -> None:
+        self.version = VERSION
+        self.every = every
+        self.rules = tuple(
+            rule
+            for rule in every
+            if rule.status == "active" and rule.id not in site.off and (rule.review.checked_by or not site.require_review)
+        )
+        self.terminology = terminology
+        self.sources = sources
+        self.site = site
+        self.patterns = patterns
+        self.compiled: Compiled = compile_rules(self.rules, terminology)
+        self.engine = build_engine(engine, self.compiled.program, watchdog)
+        self.evaluator = Evaluator(self.rules, self.compiled, patterns, terminology, self.engine)
+        self._by_id = {rule.id: rule for rule in every}
+        self._reads = self._reading()
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | None = None,
+        *,
+        engine: Literal["checked", "durable", "reference"] = "checked",
+        site: Site | None = None,
+        watchdog: bool = False,
+    ) -> Knowledge:
+        """Read codes and rules (`folder`: rule files, default those of the package). Raises KnowledgeError with all problems."""
+        site = site or Site.load()
+        terminology = Terminology.load(HERE / "codes")
+        sources = load_sources(HERE / "codes")
+        loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources))
+        problems = list(loaded.problems)
+        active = [rule for rule in loaded.rules if rule.status == "active"]
+        if not problems:
+            compiled = compile_rules(active, terminology)
+            problems += compiled.problems
+            try:
+                compiled.program.check()
+            except ProgramError as problem:
+                problems.append(str(problem))
+            problems += [f"site settings: off: {name!r} is not a rule" for name in sorted(site.off - {rule.id for rule in loaded.rules})]
+        if problems:
+            raise KnowledgeError(tuple(problems))
+        return cls(loaded.rules, loaded.patterns, terminology, sources, engine, site, watchdog=watchdog)
+
+    def rule(self, identifier: str) -> Rule | None:
+        """A rule by id, active or not."""
+        return self._by_id.get(identifier)
+
+    def reads(self, hook: str) -> tuple[str, ...]:
+        """FHIR resource types that the rules of this hook (and the rules they build on) read; Patient and Condition always."""
+        return self._reads.get(hook, ("Condition", "Patient"))
+
+    def evaluate(
+        self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str], budget: Budget | None = None
+    ) -> Evaluation:
+        """Findings for one patient at one moment. Pure; raises EngineError."""
+        record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread)
+        return self.evaluator.evaluate(record, budget or Budget())
+
+    @property
+    def program(self) -> Program:
+        """The compiled program."""
+        return self.compiled.program
+
+    def _reading(self) -> dict[str, tuple[str, ...]]:
+        own: dict[str, set[str]] = {}
+        needs: dict[str, set[str]] = {}
+        for rule in self.rules:
+            types, names = set[str](), set[str]()
+            for node in nodes_of(rule):
+                if isinstance(node, Leaf):
+                    types.update(self.patterns[Leaf(node.table, node.lifelong)].reads)
+                elif isinstance(node, Derived):
+                    names.update(one.rule.id for one in self.compiled.producers.get(f"{node.kind}:{node.name}", ()))
+            own[rule.id], needs[rule.id] = types, names
+        if any(rule.stage == "safety" for rule in self.rules):
+            blockers = {one.rule.id for name in self.compiled.blocks for one in self.compiled.producers[name]}
+            for rule in self.rules:
+                if rule.card is not None and any(proposal.is_drug for proposal in rule.card.proposals):
+                    needs[rule.id] |= blockers
+        found: dict[str, tuple[str, ...]] = {}
+        for hook in sorted(
+            {hook for rule in self.rules for hook in rule.hooks} | {"problem-list-item-create", "encounter-start", "encounter-discharge"}
+        ):
+            views = {hook, "patient-view"} if hook not in {"order-select", "order-sign", "appointment-book"} else {hook}
+            waiting = [rule.id for rule in self.rules if rule.hooks & views]
+            reached: set[str] = set()
+            while waiting:
+                name = waiting.pop()
+                if name not in reached:
+                    reached.add(name)
+                    waiting.extend(needs[name] - reached)
+            found[hook] = tuple(sorted({"Condition", "Patient"}.union(*(own[name] for name in reached))))
+        return found

@@ -1,0 +1,211 @@
+"""What a rule means: conditions, branches, card text, evidence, review, vignettes. Running it is the engine's business."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rules.findings import Evidence, Indicator
+
+__all__ = [
+    "STAGES",
+    "All",
+    "Any_",
+    "AtLeast",
+    "Branch",
+    "Card",
+    "Derived",
+    "Leaf",
+    "Line",
+    "Node",
+    "Not",
+    "Proposal",
+    "Review",
+    "Rule",
+    "Vignette",
+    "nodes_of",
+]
+__all__.sort()
+
+STAGES = ("derive", "safety", "pathway", "monitoring")
+Unknown = Literal["ask", "note", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A condition about one resource: its canonical table and whether lifelong diseases marked resolved count."""
+
+    table: tuple[tuple[str, object], ...]
+    lifelong: bool
+    answers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Something another rule concluded: kind fact, fires or blocked."""
+
+    kind: Literal["fact", "fires", "blocked"]
+    name: str
+    answers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any_:  # noqa: N801 - Any is typing's
+    """At least one part holds."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold; unknown stays unknown."""
+
+    part: Node
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """At least `count` parts hold."""
+
+    count: int
+    parts: tuple[Node, ...]
+
+
+Node = Leaf | Derived | All | Any_ | Not | AtLeast
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One way for a rule to fire."""
+
+    id: str
+    include: All
+    unless: tuple[Node, ...]
+    unknown: Unknown
+    indicator: Indicator
+    summary: str
+    lines: tuple[str, ...] = ()
+    ask: bool = False
+    silent: bool = False
+    concludes: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A detail line with its own condition."""
+
+    when: Node
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A suggestion as the rule file states it. `action` create proposes `resource`; delete removes the offending draft."""
+
+    label: str
+    action: Literal["create", "delete"]
+    resource: Mapping[str, object]
+    branches: frozenset[str] = frozenset()
+    when: Node | None = None
+    recommended: bool = False
+
+    @property
+    def concept(self) -> str | None:
+        """The concept that codes the proposal, if any."""
+        value = self.resource.get("concept")
+        return value if isinstance(value, str) else None
+
+    @property
+    def is_drug(self) -> bool:
+        """A MedicationRequest is withheld when blocked or when an exclusion could not be checked."""
+        return self.resource.get("resourceType") == "MedicationRequest"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the clinician reads."""
+
+    indicator: Indicator
+    summary: str
+    detail: tuple[str, ...]
+    override_reasons: tuple[str, ...]
+    keep_level: bool = False
+    family: str | None = None
+    ask_summary: str = ""
+    lines: tuple[Line, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Who wrote and checked the rule, and when it is due again."""
+
+    authored_by: str
+    checked_by: str
+    date: datetime.date
+    next: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Vignette:
+    """A short patient and what the rule must do with it."""
+
+    name: str
+    on: datetime.date
+    hook: str
+    patient: Mapping[str, object]
+    expect: Literal["fires", "asks", "silent"]
+    branch: str | None = None
+    indicator: Indicator | None = None
+    suggests: tuple[str, ...] = ()
+    withholds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One TOML file."""
+
+    id: str
+    version: str
+    status: Literal["draft", "active", "retired"]
+    title: str
+    pathway: str
+    stage: str
+    hooks: frozenset[str]
+    branches: tuple[Branch, ...]
+    card: Card | None
+    evidence: tuple[Evidence, ...]
+    review: Review
+    vignettes: tuple[Vignette, ...]
+    area: str = ""
+    line: str = ""
+    population: str = ""
+    draft_reason: str = ""
+
+
+def nodes_of(rule: Rule) -> Iterator[Node]:
+    """Every single condition a rule reads, its card's lines and proposals included."""
+    waiting: list[Node] = [node for branch in rule.branches for node in (branch.include, *branch.unless)]
+    if rule.card is not None:
+        waiting += [line.when for line in rule.card.lines]
+        waiting += [proposal.when for proposal in rule.card.proposals if proposal.when is not None]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case Not(part):
+                waiting.append(part)
+            case All(parts) | Any_(parts) | AtLeast(_, parts):
+                waiting.extend(parts)
+            case _:
+                yield node

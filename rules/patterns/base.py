@@ -1,0 +1,141 @@
+"""What a pattern is: one condition about one resource, with a three-valued verdict and its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from rules.facts import Presence
+from rules.findings import NotChecked
+from rules.patterns.index import RecordIndex
+from rules.terminology import Terminology
+
+__all__ = ["ABSENT", "Context", "Names", "Pattern", "PatternError", "Support", "Verdict", "any_of", "both", "from_bool", "negate"]
+
+Names = frozenset[str]
+
+
+class PatternError(ValueError):
+    """A condition is not in the closed vocabulary; the message says what was found and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """One resource that makes a pattern present. `provisional`: its diagnosis is not confirmed. `by_name`: recognised by text alone."""
+
+    fact: str
+    ref: str | None = None
+    date: str | None = None
+    provisional: bool = False
+    by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Presence with support (when present) or what is missing (when unknown)."""
+
+    presence: Presence
+    support: tuple[Support, ...] = ()
+    missing: tuple[NotChecked, ...] = ()
+
+
+ABSENT = Verdict(Presence.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What building a pattern may look at: codes, thresholds, and whether a lifelong disease marked resolved counts for this rule."""
+
+    terminology: Terminology
+    settings: Mapping[str, str | int | float | bool]
+    lifelong: bool
+
+    def names(self, value: object) -> Names:
+        """Expand one name or a list of names to concept ids; the names themselves stay in, so that our own code system matches.
+
+        Raises PatternError for a name that is neither value set, concept, taxonomy concept nor drug class.
+        """
+        raw = [value] if isinstance(value, str) else value
+        if not isinstance(raw, list | tuple) or not raw or not all(isinstance(name, str) for name in raw):
+            raise PatternError(f"found {value!r}, expected a name or a list of names")
+        found: set[str] = set()
+        for name in raw:
+            try:
+                found |= self.terminology.expand(name)
+            except KeyError:
+                near = self.terminology.suggest(name)
+                raise PatternError(
+                    f"found {name!r}, expected a value set or concept" + (f", did you mean {near}?" if near else "")
+                ) from None
+            found.add(name)
+        return frozenset(found)
+
+    def setting(self, value: object) -> object:
+        """Resolve "@name" to the site's threshold; anything else is returned as it is."""
+        if isinstance(value, str) and value.startswith("@"):
+            try:
+                return self.settings[value[1:]]
+            except KeyError:
+                raise PatternError(f"found {value!r}, expected a name in rules/settings.toml") from None
+        return value
+
+
+class Pattern(Protocol):
+    """A built condition. `triggers` are the concepts without which `match` answers `quiet` (None: always match)."""
+
+    @property
+    def triggers(self) -> Names | None:
+        """Concepts that must be on file for `match` to be worth calling."""
+        ...
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """FHIR resource types the verdict depends on."""
+        ...
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """The verdict when no trigger concept is on file."""
+        ...
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """The verdict for this record."""
+        ...
+
+
+Truth = bool | None
+
+
+def both(values: Iterable[Truth]) -> Truth:
+    """Three-valued AND; None is unknown."""
+    answer: Truth = True
+    for value in values:
+        if value is False:
+            return False
+        if value is None:
+            answer = None
+    return answer
+
+
+def any_of(values: Iterable[Truth]) -> Truth:
+    """Three-valued OR; None is unknown."""
+    answer: Truth = False
+    for value in values:
+        if value is True:
+            return True
+        if value is None:
+            answer = None
+    return answer
+
+
+def negate(value: Truth) -> Truth:
+    """Three-valued NOT; None is unknown."""
+    return None if value is None else not value
+
+
+def from_bool(value: Truth) -> Presence:
+    """Truth as presence."""
+    return Presence.UNKNOWN if value is None else (Presence.PRESENT if value else Presence.ABSENT)
+
+
+Builder = Callable[[Context, Mapping[str, object]], Pattern]

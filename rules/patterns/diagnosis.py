@@ -1,0 +1,316 @@
+"""Diagnoses, raw conditions and symptoms: what Condition resources (and exam Observations) say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rules.facts import Condition, Observation, Presence
+from rules.fhir_date import Duration, FhirDate, reached
+from rules.findings import NotChecked
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, negate
+from rules.patterns.index import RecordIndex
+from rules.patterns.when import Window, duration
+
+__all__ = [
+    "CONDITION_QUALIFIERS",
+    "DIAGNOSIS_QUALIFIERS",
+    "SYMPTOM_QUALIFIERS",
+    "condition",
+    "diagnosis",
+    "diagnosis_any",
+    "diagnosis_ever",
+]
+__all__ += ["no_symptom", "symptom"]
+__all__.sort()
+
+CONFIRMED = {None, "confirmed"}
+PROVISIONAL = {"provisional", "unconfirmed"}
+NEVER = {"refuted", "entered-in-error"}
+ACTIVE = {"active", "recurrence", "relapse"}
+QUIET = {"inactive", "remission"}
+FINAL = {"final", "amended", "corrected"}
+YES = {"positive", "yes", "present"}
+NO = {"negative", "no", "absent"}
+
+DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "is"}
+CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "is"}
+SYMPTOM_QUALIFIERS = {"within", "since_first", "is"}
+
+
+def clinical_of(fact: Condition) -> str:
+    """The clinical status, with the meaning of a missing one: active without abatement, resolved with it."""
+    return fact.clinical or ("resolved" if fact.abated else "active")
+
+
+def support_of(kind: str, fact: Condition, names: Names, provisional: bool = False) -> Support:
+    """A Condition as a reason."""
+    date = fact.onset or fact.recorded
+    concept = min(fact.concepts & names)
+    return Support(f"{kind}:{concept}", fact.ref, date.text if date else None, provisional)
+
+
+def gaps(index: RecordIndex, types: tuple[str, ...]) -> tuple[NotChecked, ...]:
+    """What could not be read, as reasons."""
+    return tuple(NotChecked(name, why, name) for name, why in index.unread(types))
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """DX, DX-ANY and DX-HIST by the statuses they accept."""
+
+    label: str
+    names: Names
+    provisional: bool
+    differential: bool
+    clinical: frozenset[str]
+    lifelong: Names
+    onset_within: Duration | None = None
+    onset_before: Duration | None = None
+    recorded_within: Duration | None = None
+    onset_age_below: Duration | None = None
+    reads: tuple[str, ...] = ("Condition",)
+
+    @property
+    def triggers(self) -> Names:
+        """The concepts asked for."""
+        return self.names
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Looked and found nothing, unless Conditions could not be read."""
+        missing = gaps(index, self.reads)
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+    def counts(self, fact: Condition) -> tuple[Truth, bool]:
+        """(does it count, is it provisional)."""
+        if fact.verification in NEVER:
+            return False, False
+        provisional = fact.verification in PROVISIONAL or fact.verification == "differential"
+        if fact.verification == "differential":
+            verified: Truth = self.differential
+        elif fact.verification in PROVISIONAL:
+            verified = self.provisional
+        else:
+            verified = True if fact.verification in CONFIRMED else None
+        state = clinical_of(fact)
+        if state in self.clinical:
+            clinical: Truth = True
+        elif state in QUIET or state == "resolved":
+            clinical = bool(fact.concepts & self.names & self.lifelong)
+        else:
+            clinical = False if state in ACTIVE else None
+        return both((verified, clinical)), provisional
+
+    def dated(self, fact: Condition, index: RecordIndex) -> Truth:
+        """Do the date qualifiers hold?"""
+        record, tests = index.record, list[Truth]()
+        onset = fact.onset or fact.recorded
+        if self.onset_within:
+            tests.append(None if onset is None else onset.within(record.as_of, self.onset_within))
+        if self.onset_before:
+            within = None if onset is None else onset.within(record.as_of, self.onset_before)
+            tests.append(None if within is None else not within)
+        if self.recorded_within:
+            recorded = fact.recorded or fact.onset
+            tests.append(None if recorded is None else recorded.within(record.as_of, self.recorded_within))
+        if self.onset_age_below:
+            birth = record.person.birth if record.person else None
+            tests.append(None if birth is None or fact.onset is None else negate(reached(birth, fact.onset.start, self.onset_age_below)))
+        return both(tests)
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Any one Condition that satisfies everything."""
+        support: list[Support] = []
+        unsure: list[NotChecked] = []
+        for fact in index.pick(index.conditions, self.names):
+            counted, provisional = self.counts(fact)
+            truth = both((counted, self.dated(fact, index)))
+            if truth:
+                support.append(support_of("diagnosis", fact, self.names, provisional))
+            elif truth is None:
+                unsure.append(NotChecked(f"diagnosis:{min(fact.concepts & self.names)}", "date or status not stated", "Condition"))
+        if support:
+            return Verdict(Presence.PRESENT, tuple(support))
+        missing = (*unsure, *gaps(index, self.reads))
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+
+def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provisional: bool, clinical: set[str]) -> Diagnosis:
+    def optional(name: str) -> Duration | None:
+        return duration(context, table[name]) if name in table else None
+
+    names = context.names(table[key])
+    lifelong = frozenset(context.terminology.expand("vs-inherited")) if context.lifelong else frozenset()
+    return Diagnosis(
+        label=f"{key}:{table[key]}",
+        names=names,
+        provisional=provisional,
+        differential=provisional and bool(table.get("differential", False)),
+        clinical=frozenset(clinical),
+        lifelong=lifelong,
+        onset_within=optional("onset_within"),
+        onset_before=optional("onset_before"),
+        recorded_within=optional("recorded_within"),
+        onset_age_below=optional("onset_age_below"),
+    )
+
+
+def diagnosis(context: Context, table: Mapping[str, object]) -> Diagnosis:
+    """DX(vs): confirmed or unstated, active."""
+    return _diagnosis(context, table, "diagnosis", provisional=False, clinical=ACTIVE)
+
+
+def diagnosis_any(context: Context, table: Mapping[str, object]) -> Diagnosis:
+    """DX-ANY(vs): also inactive, in remission, provisional or unconfirmed."""
+    return _diagnosis(context, table, "diagnosis_any", provisional=True, clinical=ACTIVE | QUIET)
+
+
+def diagnosis_ever(context: Context, table: Mapping[str, object]) -> Diagnosis:
+    """DX-HIST(vs): any clinical status."""
+    return _diagnosis(context, table, "diagnosis_ever", provisional=True, clinical=ACTIVE | QUIET | {"resolved"})
+
+
+@dataclass(frozen=True, slots=True)
+class RawCondition:
+    """A Condition with given statuses; for data-quality rules."""
+
+    names: Names
+    verification: frozenset[str]
+    clinical: frozenset[str]
+    recorded_within: Duration | None = None
+    reads: tuple[str, ...] = ("Condition",)
+
+    @property
+    def triggers(self) -> Names:
+        """The concepts asked for."""
+        return self.names
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Looked and found nothing, unless Conditions could not be read."""
+        missing = gaps(index, self.reads)
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Any Condition with one of the statuses; entered-in-error only when asked for."""
+        support = []
+        for fact in index.pick(index.conditions, self.names):
+            if self.verification and (fact.verification or "missing") not in self.verification:
+                continue
+            if not self.verification and fact.verification in NEVER:
+                continue
+            if self.clinical and clinical_of(fact) not in self.clinical:
+                continue
+            if self.recorded_within:
+                date = fact.recorded or fact.onset
+                if date is None or not date.within(index.record.as_of, self.recorded_within):
+                    continue
+            support.append(support_of("condition", fact, self.names))
+        return Verdict(Presence.PRESENT, tuple(support)) if support else self.quiet(index)
+
+
+def condition(context: Context, table: Mapping[str, object]) -> RawCondition:
+    """A raw Condition by verificationStatus and clinicalStatus."""
+
+    def words(key: str) -> frozenset[str]:
+        raw = table.get(key, [])
+        if not isinstance(raw, list):
+            raise PatternError(f"{key}: found {raw!r}, expected a list of status codes")
+        return frozenset(str(word) for word in raw)
+
+    within = duration(context, table["recorded_within"]) if "recorded_within" in table else None
+    return RawCondition(context.names(table["condition"]), words("verification"), words("clinical"), within)
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """SX/find, or its recorded absence. Free text never counts."""
+
+    label: str
+    names: Names
+    window: Window
+    since_first: Names
+    wanted: bool
+    coded: bool
+    reads: tuple[str, ...] = ("Condition", "Observation")
+
+    @property
+    def triggers(self) -> Names:
+        """The concepts asked for."""
+        return self.names
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Nothing on file: absent; unknown when it could not be read, or has no code list here."""
+        missing = gaps(index, self.reads)
+        if not self.coded and self.wanted:
+            missing = (NotChecked(f"finding:{self.label}", "no code list; needs the site's code map", "Observation"), *missing)
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+    def first_dose(self, index: RecordIndex) -> FhirDate | None:
+        """The first dated dose of `since_first`."""
+        doses = [fact.start or fact.authored for fact in index.pick(index.medications, self.since_first)]
+        return min((dose for dose in doses if dose is not None), key=lambda dose: dose.start, default=None)
+
+    def of_condition(self, fact: Condition, index: RecordIndex) -> Truth:
+        """Does this Condition say the symptom is there (or, when absence is wanted, refuted)?"""
+        if not self.wanted:
+            return fact.verification == "refuted" and self.window.holds(fact.recorded or fact.onset, index.record)
+        if fact.verification in NEVER or fact.verification == "differential":
+            return False
+        date = fact.onset or fact.recorded
+        if self.window.within is not None:
+            return any_of((self.window.holds(fact.onset, index.record) if fact.onset else False, self.window.holds(date, index.record)))
+        if self.since_first:
+            return True
+        return clinical_of(fact) in ACTIVE
+
+    def of_observation(self, fact: Observation, index: RecordIndex) -> Truth:
+        """Does this exam Observation say so?"""
+        if fact.status not in FINAL:
+            return False
+        yes = fact.truth is True or bool(fact.interpretation & {"POS", "A"}) or bool(fact.answers & (YES | self.names))
+        no = fact.truth is False or "NEG" in fact.interpretation or bool(fact.answers & NO)
+        said = (yes and not no) if self.wanted else (no and not yes)
+        return both((said, self.window.holds(fact.when, index.record)))
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Any Condition or Observation that says so."""
+        support: list[Support] = []
+        unsure: list[NotChecked] = []
+        first = self.first_dose(index)
+        candidates: list[tuple[Condition | Observation, Truth]] = [
+            *((fact, self.of_condition(fact, index)) for fact in index.pick(index.conditions, self.names)),
+            *((fact, self.of_observation(fact, index)) for fact in index.pick(index.observations, self.names)),
+        ]
+        for fact, truth in candidates:
+            date = (fact.onset or fact.recorded) if isinstance(fact, Condition) else fact.when
+            if truth is not False and self.since_first:
+                if first is None or (date is not None and date.end < first.start):
+                    truth = False
+            name = min(fact.concepts & self.names)
+            if truth:
+                support.append(Support(f"finding:{name}", fact.ref, date.text if date else None))
+            elif truth is None:
+                unsure.append(NotChecked(f"finding:{name}", "not dated", fact.ref.split("/")[0]))
+        if support:
+            return Verdict(Presence.PRESENT, tuple(support))
+        missing = (*unsure, *gaps(index, self.reads))
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+
+def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bool) -> Symptom:
+    names = context.names(table[key])
+    raw = table[key]
+    label = raw if isinstance(raw, str) else ", ".join(str(name) for name in raw) if isinstance(raw, list) else str(raw)
+    first = context.names(table["since_first"]) if "since_first" in table else frozenset()
+    coded = any(context.terminology.coding(name) is not None for name in names)
+    return Symptom(label, names, Window.build(context, table), first, wanted, coded)
+
+
+def symptom(context: Context, table: Mapping[str, object]) -> Symptom:
+    """SX(vs, window) / find(f): coded Condition or exam Observation."""
+    return _symptom(context, table, "symptom", True)
+
+
+def no_symptom(context: Context, table: Mapping[str, object]) -> Symptom:
+    """noFind(f): recorded as absent."""
+    return _symptom(context, table, "no_symptom", False)

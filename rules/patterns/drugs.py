@@ -1,0 +1,373 @@
+"""Therapy: current, past, drafted and planned. All qualifiers of one condition speak about one resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from rules.calculators.prednisone import prednisone_mg
+from rules.facts import Event, Medication, Origin, Presence
+from rules.fhir_date import Duration
+from rules.findings import NotChecked
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, negate
+from rules.patterns.diagnosis import gaps
+from rules.patterns.index import RecordIndex
+from rules.patterns.when import Comparison, Window, duration
+
+__all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug", "current", "weight_kg"]
+
+DRUG_QUALIFIERS = {
+    "is", "route", "not_route", "reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons", "after_diagnosis",
+    "ingredients_at_least", "unit",
+    *(f"{prefix}_{bound}" for prefix in ("pred", "mg", "mg_per_kg", "pred_per_kg", "days") for bound in ("at_least", "above", "at_most", "below")),
+}  # fmt: skip
+SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
+NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
+ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
+RECORD_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
+SERIES_GAP = timedelta(days=30)
+
+
+def current(fact: Medication) -> Truth:
+    """RX: is this therapy now? A planned draft of the same call counts too."""
+    if fact.do_not_perform:
+        return False
+    if fact.origin is Origin.PLANNED:
+        return True
+    if fact.origin is Origin.DRAFT:
+        return False
+    if fact.kind == "MedicationRequest":
+        return fact.status in {"active", "on-hold"} and fact.intent in ORDER_INTENTS
+    if fact.kind == "MedicationStatement":
+        return fact.status in {"active", "intended", "on-hold"}
+    if fact.kind == "MedicationAdministration":
+        return fact.status == "in-progress"
+    return False
+
+
+def ended(fact: Medication) -> bool:
+    """Is this a record of therapy that has stopped?"""
+    return fact.origin is Origin.RECORD and fact.status in {"stopped", "completed", "cancelled"} and fact.kind != "MedicationDispense"
+
+
+def given(fact: Medication) -> bool:
+    """ADMIN: was a dose given, or does an order cover the time?"""
+    if fact.origin is not Origin.RECORD or fact.do_not_perform or fact.status == "entered-in-error":
+        return False
+    if fact.kind in {"MedicationAdministration", "MedicationDispense"}:
+        return fact.status in {"completed", "in-progress", "stopped"}
+    return bool(current(fact)) or (fact.status in {"completed", "stopped"} and fact.intent in ORDER_INTENTS)
+
+
+def weight_kg(index: RecordIndex) -> Decimal | None:
+    """The latest body weight of the last 12 months, in kg."""
+    year = Duration.parse("12 months")
+    best = None
+    for fact in index.observations.get("weight", ()):
+        if fact.value is None or fact.when is None or not fact.when.within(index.record.as_of, year):
+            continue
+        if best is None or fact.when.start > best[0]:
+            kilograms = fact.value.convert("kg")
+            best = (fact.when.start, kilograms.value) if kilograms else best
+    return best[1] if best else None
+
+
+def past_days(fact: Medication, index: RecordIndex) -> Decimal | None:
+    """Days since the first order of the unbroken series of the same ingredient; gaps up to 30 days are bridged."""
+    starts = []
+    for other in index.pick(index.medications, fact.concepts):
+        if other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"} and not other.do_not_perform:
+            start, end = other.start or other.authored, other.end
+            if start is not None and start.start <= index.record.as_of:
+                last = index.record.as_of if current(other) else (end.end if end else start.end)
+                starts.append((start.start, last))
+    if not starts:
+        return None
+    starts.sort(reverse=True)
+    first = index.record.as_of
+    for begin, finish in starts:
+        if finish + SERIES_GAP < first and begin < first:
+            break
+        first = min(first, begin)
+    return Decimal((index.record.as_of - first).days)
+
+
+def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
+    """DURATION: planned days of a draft plus the series it renews; for current therapy the larger of past and planned."""
+    past = past_days(fact, index)
+    if fact.origin is Origin.RECORD:
+        known = [days for days in (past, fact.days) if days is not None]
+        return max(known) if known else None
+    renewed = any(current(other) for other in index.pick(index.medications, fact.concepts) if other.origin is Origin.RECORD)
+    if fact.days is None:
+        return past if renewed else None
+    return fact.days + past if renewed and past is not None else fact.days
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """One therapy condition; `mode` is med, med_tail, given, stopped, failed, draft, planned or stop_draft."""
+
+    mode: str
+    label: str
+    names: Names
+    types: tuple[str, ...]
+    window: Window = Window()
+    routes: frozenset[str] | None = None
+    not_routes: frozenset[str] = frozenset()
+    reason: Names | None = None
+    reason_outside: Names | None = None
+    reason_is: str | None = None
+    single: bool | None = None
+    new: bool = False
+    renewal: bool = False
+    class_wide: bool = False
+    reasons: frozenset[str] = frozenset()
+    after_diagnosis: Names = frozenset()
+    ingredients: int = 1
+    tails: tuple[tuple[Names, Duration], ...] = ()
+    trials: tuple[tuple[Names, Decimal], ...] = ()
+    bounds: tuple[tuple[str, Comparison], ...] = field(default=())
+
+    @property
+    def triggers(self) -> Names:
+        """The drugs asked for."""
+        return self.names
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """FHIR types the verdict depends on; drafts come with the call."""
+        return self.types
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Nothing on file: absent, unless the medication lists could not be read."""
+        missing = gaps(index, self.types)
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+    def base(self, fact: Medication, index: RecordIndex) -> Truth:
+        """Does this resource stand where the mode wants it?"""
+        record = index.record
+        start, end = fact.start or fact.authored, fact.end
+        match self.mode:
+            case "med":
+                return current(fact)
+            case "med_tail":
+                tail = next((length for drugs, length in self.tails if fact.concepts & drugs), None)
+                if current(fact) or tail is None:
+                    return current(fact)
+                last = end or start
+                if not (given(fact) or ended(fact)):
+                    return False
+                return None if last is None else last.within(record.as_of, tail)
+            case "given":
+                if not given(fact):
+                    return False
+                if self.window.within is None or (current(fact) and fact.kind != "MedicationAdministration"):
+                    return True
+                return self.window.holds(end or start, record)
+            case "stopped" | "failed":
+                if not ended(fact):
+                    return False
+                return self.window.holds(end or fact.authored or start, record)
+            case "draft":
+                return fact.origin is Origin.DRAFT and not fact.do_not_perform and fact.status in {"draft", None, "proposed", "pending"}
+            case "planned":
+                return fact.origin is Origin.PLANNED and not fact.do_not_perform
+            case _:
+                return self.is_stop(fact, index)
+
+    def is_stop(self, fact: Medication, index: RecordIndex) -> Truth:
+        """STOP-DRAFT: a draft that stops a current drug, or cuts its dose by more than half."""
+        if fact.origin is Origin.RECORD:
+            return False
+        if fact.do_not_perform or fact.status in {"stopped", "cancelled"}:
+            return True
+        prior = next((other for other in index.record.medications if fact.prior and other.ref == fact.prior), None)
+        if prior is None or not current(prior):
+            return False
+        if fact.mg_per_day is None or prior.mg_per_day is None:
+            return None
+        return fact.mg_per_day * 2 < prior.mg_per_day
+
+    def qualifies(self, fact: Medication, index: RecordIndex) -> Truth:
+        """Do all qualifiers hold for this one resource?"""
+        tests: list[Truth] = []
+        if self.routes is not None:
+            systemic = "systemic" in self.routes
+            tests.append((systemic and fact.route not in NOT_SYSTEMIC) or fact.route in self.routes or (fact.route is None and systemic))
+            if fact.route is None and not systemic:
+                tests[-1] = bool(self.routes & SYSTEMIC)
+        if self.not_routes:
+            tests.append(fact.route not in self.not_routes)
+        if self.reason is not None:
+            tests.append(bool(fact.reasons & self.reason))
+        if self.reason_outside is not None:
+            tests.append(bool(fact.reasons - self.reason_outside))
+        if self.reason_is is not None:
+            tests.append(fact.has_reason == (self.reason_is == "given"))
+        if self.single is not None:
+            tests.append(fact.single == self.single)
+        if self.new or self.renewal:
+            tests.append(self.is_new(fact, index) if self.new else negate(self.is_new(fact, index)))
+        for kind, comparison in self.bounds:
+            tests.append(comparison.of(self.amount(kind, fact, index)))
+        if self.after_diagnosis:
+            onsets = [found.onset or found.recorded for found in index.pick(index.conditions, self.after_diagnosis)]
+            dates = [onset for onset in onsets if onset is not None]
+            last = fact.end or fact.start or fact.authored
+            tests.append(None if not dates or last is None else last.end >= min(date.start for date in dates))
+        return both(tests)
+
+    def is_new(self, fact: Medication, index: RecordIndex) -> Truth:
+        """NEW: no current therapy with the same ingredient (for class-wide sets: with any of them)."""
+        wanted = self.names if self.class_wide else fact.concepts & self.names
+        if any(current(other) and other.origin is Origin.RECORD for other in index.pick(index.medications, wanted)):
+            return False
+        return None if index.unread(RECORD_TYPES[:2]) else True
+
+    def amount(self, kind: str, fact: Medication, index: RecordIndex) -> Decimal | None:
+        """The number a bound is about; None when it cannot be computed."""
+        if kind == "days":
+            return total_days(fact, index)
+        amount = fact.mg_per_day if kind.startswith("mg") else prednisone_mg(fact.concepts, fact.mg_per_day)
+        if amount is None or not kind.endswith("per_kg"):
+            return amount
+        weight = weight_kg(index)
+        return amount / weight if weight else None
+
+    def failure(self, fact: Medication, index: RecordIndex) -> Truth:
+        """RESPONSE-INADEQUATE: ineffective after an adequate trial, or not tolerated. Stopped without a reason is unknown."""
+        if "intolerance" in fact.status_reasons:
+            return True
+        if "ineffective" not in fact.status_reasons:
+            return None
+        need = next((days for drugs, days in self.trials if fact.concepts & drugs), Decimal(0))
+        start, end = fact.start or fact.authored, fact.end
+        if need == 0:
+            return True
+        if start is None or end is None:
+            return fact.days >= need if fact.days is not None else None
+        return Decimal((end.end - start.start).days + 1) >= need
+
+    def judge(self, fact: Medication, index: RecordIndex) -> Truth:
+        """The whole condition for one resource."""
+        truth = both((self.base(fact, index), self.qualifies(fact, index)))
+        if truth is False or self.mode not in {"stopped", "failed"}:
+            return truth
+        if self.mode == "failed":
+            return both((truth, self.failure(fact, index)))
+        if self.reasons:
+            return both((truth, bool(fact.status_reasons & self.reasons)))
+        return truth
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Any one resource (or `ingredients` different drugs) that satisfies everything."""
+        support: list[Support] = []
+        unsure: list[NotChecked] = []
+        sure_drugs: set[str] = set()
+        maybe_drugs: set[str] = set()
+        for fact in index.pick(index.medications, self.names):
+            truth = self.judge(fact, index)
+            drug = min(fact.concepts & self.names)
+            date = fact.start or fact.authored
+            if truth:
+                sure_drugs.add(drug)
+                support.append(Support(f"{self.mode}:{drug}", fact.ref, date.text if date else None, False, fact.matched_by_name))
+            elif truth is None:
+                maybe_drugs.add(drug)
+                unsure.append(NotChecked(f"{self.mode}:{drug}", "dose, duration, date, reason or route not stated", fact.kind))
+        if self.mode == "draft":
+            support.extend(self.draft_events(index))
+            sure_drugs.update(found.fact for found in support)
+        missing = (*unsure, *gaps(index, self.types))
+        if len(sure_drugs) >= self.ingredients:
+            return Verdict(Presence.PRESENT, tuple(support))
+        if len(sure_drugs | maybe_drugs) >= self.ingredients or gaps(index, self.types):
+            return Verdict(Presence.UNKNOWN, missing=missing)
+        return ABSENT
+
+    def draft_events(self, index: RecordIndex) -> list[Support]:
+        """Drafted services, procedures and appointments."""
+        if self.bounds or (self.routes is not None and "systemic" not in self.routes):
+            return []
+        found: list[Support] = []
+        seen = {fact.ref for fact in index.record.medications}
+        for event in index.pick(index.events, self.names):
+            if event.origin is Origin.DRAFT and not event.do_not_perform and event.ref not in seen and self.event_qualifies(event):
+                found.append(Support(f"draft:{min(event.concepts & self.names)}", event.ref, event.when.text if event.when else None))
+        for event in index.record.events:
+            if event.origin is Origin.DRAFT and event.kind == "appointment" and event.reasons & self.names:
+                found.append(Support(f"draft:{min(event.reasons & self.names)}", event.ref, event.when.text if event.when else None))
+        return found
+
+    def event_qualifies(self, event: Event) -> bool:
+        """Reason qualifiers for a drafted service."""
+        if self.reason is not None and not event.reasons & self.reason:
+            return False
+        return self.reason_is is None or event.has_reason == (self.reason_is == "given")
+
+
+def _words(context: Context, value: object) -> frozenset[str]:
+    raw = [value] if isinstance(value, str) else value
+    if not isinstance(raw, list) or not all(isinstance(word, str) for word in raw):
+        raise PatternError(f"found {value!r}, expected a word or a list of words")
+    return frozenset(raw)
+
+
+def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug:
+    """Build a therapy condition from its table; raises PatternError."""
+    raw = table[mode]
+    names = context.names(raw)
+    types: tuple[str, ...] = () if mode in {"draft", "planned", "stop_draft"} else RECORD_TYPES
+    if mode in {"med_tail", "given"}:
+        types = (*RECORD_TYPES, "MedicationDispense")
+    bounds = []
+    for prefix in ("pred_per_kg", "mg_per_kg", "pred", "mg", "days"):
+        comparison = Comparison.build(context, table, prefix=f"{prefix}_")
+        if comparison is not None:
+            bounds.append((prefix, comparison))
+    reason_is = table.get("reason_is")
+    if reason_is not in {None, "missing", "given"}:
+        raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
+    ingredients = table.get("ingredients_at_least", 1)
+    if not isinstance(ingredients, int):
+        raise PatternError(f"ingredients_at_least: found {ingredients!r}, expected a whole number")
+    label = raw if isinstance(raw, str) else ", ".join(str(part) for part in raw) if isinstance(raw, list) else ""
+    return Drug(
+        mode=mode,
+        label=label,
+        names=names,
+        types=types,
+        window=Window.build(context, table),
+        routes=_words(context, table["route"]) if "route" in table else None,
+        not_routes=_words(context, table["not_route"]) if "not_route" in table else frozenset(),
+        reason=context.names(table["reason"]) if "reason" in table else None,
+        reason_outside=context.names(table["reason_outside"]) if "reason_outside" in table else None,
+        reason_is=str(reason_is) if reason_is else None,
+        single=bool(table["single"]) if "single" in table else None,
+        new=bool(table.get("new", False)),
+        renewal=bool(table.get("renewal", False)),
+        class_wide=raw == "VS-GC-SYS" or raw == ["VS-GC-SYS"],
+        reasons=_words(context, table["reasons"]) if "reasons" in table else frozenset(),
+        after_diagnosis=context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
+        ingredients=ingredients,
+        tails=_class_table(context, "tail") if mode == "med_tail" else (),
+        trials=tuple((drugs, _days(length)) for drugs, length in _class_table(context, "trial")) if mode == "failed" else (),
+        bounds=tuple(bounds),
+    )
+
+
+def _class_table(context: Context, prefix: str) -> tuple[tuple[Names, Duration], ...]:
+    """Settings `tail.VS-BCELL = "12 months"` as (drugs, length), in the order of the settings file."""
+    rows = []
+    for key, value in context.settings.items():
+        if key.startswith(prefix + "."):
+            rows.append((context.names(key.removeprefix(prefix + ".")), duration(context, value)))
+    return tuple(rows)
+
+
+def _days(length: Duration) -> Decimal:
+    start = datetime(2001, 1, 1, tzinfo=UTC)
+    return Decimal((length.after(start) - start).days)

@@ -1,0 +1,261 @@
+"""What was done, planned, asked, refused or kept: procedures, imaging, vaccines, orders, visits, plans, devices, answers, relatives, allergies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rules.facts import Allergy, Event, Observation, Origin, Presence, Relative
+from rules.fhir_date import Duration
+from rules.findings import NotChecked
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both
+from rules.patterns.diagnosis import FINAL, NO, YES, gaps
+from rules.patterns.index import RecordIndex
+from rules.patterns.when import Window, duration
+
+__all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
+
+COMPLETE = {
+    "procedure": {"completed"},
+    "report": {"final", "amended", "corrected", "appended"},
+    "imaging": {"available"},
+    "immunization": {"completed"},
+}
+EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
+    "done": frozenset({"is", "within", "at_least_times", "since_first"}),
+    "order": frozenset({"is", "within", "status"}),
+    "appointment": frozenset({"is", "ahead"}),
+    "encounter": frozenset({"is", "within", "over", "status", "tags"}),
+    "plan": frozenset({"is", "within", "tags"}),
+    "device": frozenset({"is"}),
+    "answer": frozenset({"is", "within", "yes"}),
+    "family": frozenset({"is", "first_degree"}),
+    "allergy": frozenset({"is"}),
+    "declined": frozenset({"is", "within"}),
+}
+READS: Mapping[str, tuple[str, ...]] = {
+    "done": ("Procedure", "DiagnosticReport", "ImagingStudy"),
+    "order": ("ServiceRequest",),
+    "appointment": ("Appointment",),
+    "encounter": ("Encounter",),
+    "plan": ("CarePlan", "Goal", "Flag"),
+    "device": ("Device", "DeviceUseStatement"),
+    "answer": ("Observation", "QuestionnaireResponse"),
+    "family": ("FamilyMemberHistory",),
+    "allergy": ("AllergyIntolerance",),
+    "declined": ("ServiceRequest", "Consent"),
+}
+KINDS: Mapping[str, frozenset[str]] = {
+    "order": frozenset({"order"}),
+    "appointment": frozenset({"appointment"}),
+    "encounter": frozenset({"encounter"}),
+    "plan": frozenset({"plan", "goal", "flag"}),
+    "device": frozenset({"device"}),
+    "declined": frozenset({"order", "consent"}),
+}
+GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One condition about events; `judge` decides for one Event."""
+
+    predicate: str
+    label: str
+    names: Names
+    reads: tuple[str, ...]
+    judge: Callable[[Event, RecordIndex], Truth]
+    times: int = 1
+    observed: Callable[[Observation, RecordIndex], Truth] | None = None
+    nothing: Presence = Presence.ABSENT
+    why_nothing: str = "not in the record"
+    skips: frozenset[str] = frozenset()
+
+    @property
+    def triggers(self) -> Names:
+        """The concepts asked for."""
+        return self.names
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Nothing on file: absent, or unknown where the predicate or the code list says so."""
+        missing = gaps(index, self.reads)
+        if not missing and self.nothing is Presence.UNKNOWN:
+            missing = (NotChecked(f"{self.predicate}:{self.label}", self.why_nothing, self.reads[0]),)
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """`times` events that satisfy everything."""
+        support: list[Support] = []
+        unsure: list[NotChecked] = []
+        denied = False
+        for event in index.pick(index.events, self.names):
+            truth = self.judge(event, index)
+            if truth:
+                name = min(event.concepts & self.names)
+                support.append(Support(f"{self.predicate}:{name}", event.ref, event.when.text if event.when else None))
+            elif truth is None:
+                unsure.append(NotChecked(f"{self.predicate}:{self.label}", "date or status not stated", event.ref.split("/")[0]))
+            else:
+                denied = True
+        if self.observed is not None:
+            for fact in index.pick(index.observations, self.names):
+                truth = self.observed(fact, index)
+                if truth:
+                    name = min(fact.concepts & self.names)
+                    support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))
+                elif truth is False:
+                    denied = True
+        if len(support) >= self.times:
+            return Verdict(Presence.PRESENT, tuple(support))
+        if unsure and len(support) + len(unsure) >= self.times:
+            return Verdict(Presence.UNKNOWN, missing=tuple(unsure))
+        if self.predicate == "answer" and denied and not gaps(index, self.reads):
+            return ABSENT
+        return self.quiet(index)
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """FamilyMemberHistory and AllergyIntolerance; neither ever satisfies a diagnosis."""
+
+    predicate: str
+    names: Names
+    reads: tuple[str, ...]
+    first_degree: bool
+
+    @property
+    def triggers(self) -> Names:
+        """The concepts asked for."""
+        return self.names
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Looked and found nothing, unless it could not be read."""
+        missing = gaps(index, self.reads)
+        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Any entry that counts."""
+        found: list[Relative | Allergy] = []
+        if self.predicate == "family":
+            for relative in index.pick(index.relatives, self.names):
+                if relative.status != "entered-in-error" and (relative.first_degree or not self.first_degree):
+                    found.append(relative)
+        else:
+            for allergy in index.pick(index.allergies, self.names):
+                live = allergy.clinical in {None, "active"} and allergy.verification not in {"refuted", "entered-in-error"}
+                if live:
+                    found.append(allergy)
+        if not found:
+            return self.quiet(index)
+        return Verdict(Presence.PRESENT, tuple(Support(f"{self.predicate}:{min(fact.concepts & self.names)}", fact.ref) for fact in found))
+
+
+def _statuses(table: Mapping[str, object], key: str) -> frozenset[str]:
+    raw = table.get(key, [])
+    words = [raw] if isinstance(raw, str) else raw
+    if not isinstance(words, list):
+        raise PatternError(f"{key}: found {raw!r}, expected a list of codes")
+    return frozenset(str(word) for word in words)
+
+
+def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Callable[[Event, RecordIndex], Truth]:
+    window = Window.build(context, table, "180 days" if predicate == "answer" else None)
+    statuses, tags = _statuses(table, "status"), _statuses(table, "tags")
+    ahead = duration(context, table["ahead"]) if "ahead" in table else None
+    over: Duration | None = duration(context, table["over"]) if "over" in table else None
+    yes = table.get("yes", True)
+    first = context.names(table["since_first"]) if "since_first" in table else None
+
+    def judge(event: Event, index: RecordIndex) -> Truth:
+        record = index.record
+        kinds = KINDS.get(predicate)
+        if kinds is not None and event.kind not in kinds:
+            return False
+        if predicate == "done":
+            if event.origin is not Origin.RECORD or event.status not in COMPLETE.get(event.kind, set()):
+                return False
+            tests: list[Truth] = [window.holds(event.when or event.end, record)]
+            if first is not None:
+                doses = [fact.start or fact.authored for fact in index.pick(index.medications, first)]
+                starts = [dose.start for dose in doses if dose]
+                tests.append(None if not starts or event.when is None else event.when.end >= min(starts))
+            return both(tests)
+        if predicate == "order":
+            if event.do_not_perform:
+                return False
+            if statuses:
+                return both((event.status in statuses, window.holds(event.when, record)))
+            if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
+                return event.origin is not Origin.DRAFT
+            return event.status == "completed" and window.holds(event.when, record)
+        if predicate == "appointment":
+            if event.origin is Origin.DRAFT or event.status not in {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}:
+                return False
+            if event.when is None:
+                return None
+            return event.when.end >= record.as_of and (ahead is None or event.when.start <= ahead.after(record.as_of))
+        if predicate == "encounter":
+            if event.status not in (statuses or {"finished"}) or (tags and not event.tags & tags):
+                return False
+            date = event.end or event.when
+            if over is not None:
+                recent = None if date is None else date.within(record.as_of, over)
+                return None if recent is None else not recent
+            return window.holds(date, record)
+        if predicate == "declined":
+            refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
+            return refused and window.holds(event.when, record)
+        if predicate == "answer":
+            said = bool(event.tags & YES) if yes else bool(event.tags & NO)
+            return both((said, window.holds(event.when, record)))
+        if event.status in GONE or (event.status in {"inactive", "completed"} and predicate == "device"):
+            return False
+        if predicate == "plan":
+            live = event.status in {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
+            if not live or (tags and not event.tags & tags):
+                return False
+            return window.holds(event.when, record) if window.within else True
+        return True
+
+    return judge
+
+
+def build_event(context: Context, table: Mapping[str, object], predicate: str) -> Happening | Kin:
+    """Build one event condition from its table; raises PatternError."""
+    raw = table[predicate]
+    names = context.names(raw)
+    label = raw if isinstance(raw, str) else ", ".join(str(name) for name in raw) if isinstance(raw, list) else str(raw)
+    reads = READS[predicate]
+    if predicate in {"family", "allergy"}:
+        return Kin(predicate, names, reads, bool(table.get("first_degree", False)))
+    window = Window.build(context, table, "180 days" if predicate == "answer" else None)
+    observed: Callable[[Observation, RecordIndex], Truth] | None = None
+    nothing, why = Presence.ABSENT, "not in the record"
+    if predicate == "done":
+        kinds = {context.terminology.kind(name) for name in names}
+        reads = tuple(
+            sorted({"Immunization"} if kinds <= {"medication", None} else {*reads, *({"Observation"} if "observation" in kinds else ())})
+        )
+
+        def observed_done(fact: Observation, index: RecordIndex) -> Truth:
+            return fact.status in FINAL and fact.valued and window.holds(fact.when, index.record)
+
+        observed = observed_done
+        if not any(context.terminology.coding(name) is not None for name in names):
+            nothing, why = Presence.UNKNOWN, "no code list; needs the site's code map"
+    if predicate == "answer":
+        yes = table.get("yes", True)
+
+        def observed_answer(fact: Observation, index: RecordIndex) -> Truth:
+            said = fact.truth is True or bool(fact.answers & YES)
+            denied = fact.truth is False or bool(fact.answers & NO)
+            if fact.status not in FINAL or said == denied:
+                return None
+            inside = window.holds(fact.when, index.record)
+            return None if not inside else (said if yes else denied)
+
+        observed, nothing = observed_answer, Presence.UNKNOWN
+    times = table.get("at_least_times", 1)
+    if not isinstance(times, int):
+        raise PatternError(f"at_least_times: found {times!r}, expected a whole number")
+    return Happening(predicate, label, names, reads, _judge(predicate, context, table), times, observed, nothing, why)

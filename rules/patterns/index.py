@@ -1,0 +1,64 @@
+"""The record, indexed by concept, so that a pattern looks only at resources it could match."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
+
+__all__ = ["RecordIndex"]
+
+T = TypeVar("T", Condition, Medication, Observation, Event, Allergy, Relative)
+
+
+def _index(facts: Iterable[T]) -> dict[str, list[T]]:
+    table: dict[str, list[T]] = defaultdict(list)
+    for fact in facts:
+        for concept in fact.concepts:
+            table[concept].append(fact)
+    return dict(table)
+
+
+class RecordIndex:
+    """One patient's facts by concept. Built once per request and then read only."""
+
+    __slots__ = ("allergies", "concepts", "conditions", "events", "medications", "observations", "record", "relatives")
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.conditions = _index(record.conditions)
+        self.medications = _index(record.medications)
+        self.observations = _index(record.observations)
+        self.events = _index(record.events)
+        self.allergies = _index(record.allergies)
+        self.relatives = _index(record.relatives)
+        self.concepts: frozenset[str] = frozenset().union(
+            self.conditions,
+            self.medications,
+            self.observations,
+            self.events,
+            self.allergies,
+            self.relatives,
+            *(event.reasons for event in record.events if event.origin is not Origin.RECORD),
+        )
+
+    @staticmethod
+    def pick(table: dict[str, list[T]], names: frozenset[str]) -> Sequence[T]:
+        """Facts with any of `names`, each once, in a fixed order."""
+        keys = table.keys() & names
+        if not keys:
+            return ()
+        if len(keys) == 1:
+            return table[next(iter(keys))]
+        seen: dict[int, T] = {}
+        for key in sorted(keys):
+            for fact in table[key]:
+                seen.setdefault(id(fact), fact)
+        return tuple(seen.values())
+
+    def unread(self, types: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """(type, why) for those of `types` whose data could not be read completely."""
+        gaps = self.record.unread
+        return tuple((name, gaps[name]) for name in types if name in gaps) if gaps else ()

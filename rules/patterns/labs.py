@@ -1,0 +1,313 @@
+"""Results: the latest value of a laboratory test, score or measurement, its change, and computed values.
+
+None on file is unknown, never normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rules.calculators import CALCULATORS, Calculated
+from rules.facts import Observation, Presence
+from rules.fhir_date import Duration
+from rules.findings import NotChecked
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, from_bool
+from rules.patterns.diagnosis import FINAL, NO, YES, gaps
+from rules.patterns.index import RecordIndex
+from rules.patterns.when import COMPARATORS, Comparison, Window, duration
+
+__all__ = ["CALC_QUALIFIERS", "CHANGE_QUALIFIERS", "LAB_QUALIFIERS", "calc", "change", "lab", "series"]
+
+LAB_QUALIFIERS = {
+    "is",
+    "within",
+    "result",
+    "answer",
+    "unit",
+    "upper_limits_above",
+    "absolute",
+    "future",
+    "before_first",
+    "missing",
+    *COMPARATORS,
+}
+CHANGE_QUALIFIERS = {
+    "is", "over", "within", "fall_at_least", "fall_percent_at_least", "rise_at_least", "rise_percent_at_least", "unit", "from", "absolute",
+}  # fmt: skip
+CALC_QUALIFIERS = {"is", "within", "unit", *COMPARATORS}
+NOT_ON_FILE = "not in the record"
+
+
+def series(index: RecordIndex, names: Names) -> list[Observation]:
+    """Final, amended or corrected results with a value, latest first; undated ones last; ties by reference."""
+    usable = [fact for fact in index.pick(index.observations, names) if fact.status in FINAL and fact.valued]
+    dated = sorted((fact for fact in usable if fact.when), key=lambda fact: fact.ref)
+    dated.sort(key=lambda fact: fact.when.end if fact.when else index.record.as_of, reverse=True)
+    return [*dated, *sorted((fact for fact in usable if fact.when is None), key=lambda fact: fact.ref)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """LAB(x, window) / obs(x, window) with one test on the latest result."""
+
+    label: str
+    names: Names
+    window: Window
+    result: str | None = None
+    answers: frozenset[str] = frozenset()
+    comparison: Comparison | None = None
+    upper_limits: Decimal | None = None
+    future: bool = False
+    before_first: Names = frozenset()
+    nothing_is_absent: bool = False
+    reads: tuple[str, ...] = ("Observation",)
+
+    @property
+    def triggers(self) -> Names:
+        """The tests asked for."""
+        return self.names
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Nothing on file is unknown, unless the rule says `missing = "absent"` and Observations were read."""
+        unread = gaps(index, self.reads)
+        if self.nothing_is_absent and not unread:
+            return ABSENT
+        missing = unread or (NotChecked(f"lab:{self.label}", NOT_ON_FILE, "Observation"),)
+        return Verdict(Presence.UNKNOWN, missing=missing)
+
+    def latest(self, index: RecordIndex) -> Observation | None:
+        """The newest usable result inside the window; results dated ahead of now do not count."""
+        limit = None
+        if self.before_first:
+            doses = [fact.start or fact.authored for fact in index.pick(index.medications, self.before_first)]
+            limit = min((dose.start for dose in doses if dose), default=None)
+        for fact in series(index, self.names):
+            if fact.when is not None and fact.when.is_future(index.record.as_of):
+                continue
+            if limit is not None and (fact.when is None or fact.when.start >= limit):
+                continue
+            if self.window.holds(fact.when, index.record):
+                return fact
+        return None
+
+    def judge(self, fact: Observation, index: RecordIndex) -> Truth:
+        """The test on one result; None when the result does not say."""
+        tests: list[Truth] = []
+        if self.result:
+            tests.append(outcome(fact, self.result))
+        if self.answers:
+            tests.append(bool(fact.answers & self.answers) if fact.answers else None)
+        if self.comparison:
+            tests.append(self.comparison.of_quantity(fact.value))
+        if self.upper_limits is not None:
+            high = fact.high.convert(fact.value.unit) if fact.high and fact.value else None
+            tests.append(None if high is None or fact.value is None else fact.value.value > high.value * self.upper_limits)
+        if self.future:
+            tests.append(any(_ahead(text, index) for text in fact.answers))
+        return both(tests)
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Judge the latest result in the window."""
+        fact = self.latest(index)
+        if fact is None:
+            return self.quiet(index)
+        if self.window.within is not None and index.unread(self.reads):
+            # An older result might not be the latest one; what we see may still be wrong.
+            return self.quiet(index)
+        truth = self.judge(fact, index)
+        if truth is None:
+            return Verdict(Presence.UNKNOWN, missing=(NotChecked(f"lab:{self.label}", "result not understood", "Observation"),))
+        if not truth:
+            return Verdict(Presence.ABSENT)
+        concept = min(fact.concepts & self.names)
+        return Verdict(from_bool(truth), (Support(f"lab:{concept}", fact.ref, fact.when.text if fact.when else None),))
+
+
+def outcome(fact: Observation, wanted: str) -> Truth:
+    """Positive, negative, high or low by interpretation, coded answer, or value against the laboratory's own limits. Never a bare number."""
+    positive = bool(fact.interpretation & {"POS", "DET", "RR", "H", "HH", "A", "AA"} or fact.answers & (YES | {"detected", "reactive"}))
+    negative = bool(fact.interpretation & {"NEG", "ND", "NR", "N"} or fact.answers & (NO | {"not-detected", "non-reactive"}))
+    if fact.truth is not None:
+        positive, negative = positive or fact.truth, negative or not fact.truth
+    above: Truth = None
+    below: Truth = None
+    if fact.value is not None:
+        high = fact.high.convert(fact.value.unit) if fact.high else None
+        low = fact.low.convert(fact.value.unit) if fact.low else None
+        above = fact.value.value > high.value if high else None
+        below = fact.value.value < low.value if low else None
+    if wanted in {"positive", "negative"}:
+        if not positive and not negative and above is not None:
+            positive, negative = above, not above
+        if positive == negative:
+            return None
+        return positive if wanted == "positive" else negative
+    flags = {"high": {"H", "HH", "HU"}, "low": {"L", "LL", "LU"}}[wanted]
+    others = {"H", "HH", "HU", "L", "LL", "LU", "N"} - flags
+    if fact.interpretation & flags:
+        return True
+    beyond = above if wanted == "high" else below
+    return beyond if beyond is not None else (False if fact.interpretation & others else None)
+
+
+def _ahead(text: str, index: RecordIndex) -> bool:
+    """Is this answer a date still ahead?"""
+    return text.startswith("date:") and text[5:15] >= index.record.as_of.date().isoformat()
+
+
+def lab(context: Context, table: Mapping[str, object]) -> Lab:
+    """Build LAB/obs; raises PatternError."""
+    raw = table["lab"]
+    result = table.get("result")
+    if result not in {None, "positive", "negative", "high", "low"}:
+        raise PatternError(f"result: found {result!r}, expected positive, negative, high or low")
+    answers = table.get("answer", [])
+    words = [answers] if isinstance(answers, str) else answers
+    if not isinstance(words, list):
+        raise PatternError(f"answer: found {answers!r}, expected a list of answers")
+    limits = table.get("upper_limits_above")
+    if table.get("missing", "unknown") not in {"unknown", "absent"}:
+        raise PatternError(f"missing: found {table['missing']!r}, expected unknown or absent")
+    return Lab(
+        nothing_is_absent=table.get("missing") == "absent",
+        label=raw if isinstance(raw, str) else ", ".join(map(str, raw)) if isinstance(raw, list) else str(raw),
+        names=context.names(raw),
+        window=Window.build(context, table),
+        result=str(result) if result else None,
+        answers=frozenset(str(word) for word in words),
+        comparison=Comparison.build(context, table),
+        upper_limits=None if limits is None else Decimal(str(limits)),
+        future=bool(table.get("future", False)),
+        before_first=context.names(table["before_first"]) if "before_first" in table else frozenset(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The latest value against an earlier one: nearest to the stated time before, or the highest inside it."""
+
+    label: str
+    names: Names
+    over: Duration
+    window: Window
+    unit: str | None
+    bounds: tuple[tuple[str, Decimal], ...]
+    highest: bool
+    absolute: bool
+    reads: tuple[str, ...] = ("Observation",)
+
+    @property
+    def triggers(self) -> Names:
+        """The measurements asked for."""
+        return self.names
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Without two values the change is unknown."""
+        missing = gaps(index, self.reads) or (NotChecked(f"change:{self.label}", "no earlier and later value to compare", "Observation"),)
+        return Verdict(Presence.UNKNOWN, missing=missing)
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Compare two results."""
+        values = []
+        for fact in series(index, self.names):
+            amount = fact.value.convert(self.unit) if fact.value and self.unit else fact.value
+            if amount is not None and fact.when is not None and not fact.when.is_future(index.record.as_of):
+                values.append((fact, abs(amount.value) if self.absolute else amount.value))
+        if not values or (self.window.within and not self.window.holds(values[0][0].when, index.record)):
+            return self.quiet(index)
+        newest, now = values[0]
+        assert newest.when is not None  # noqa: S101 - filtered above
+        earlier = [pair for pair in values[1:] if pair[0].when and pair[0].when.end < newest.when.start]
+        horizon = self.over.before(newest.when.start)
+        if self.highest:
+            earlier = [pair for pair in earlier if pair[0].when and pair[0].when.end >= horizon]
+        if not earlier:
+            return self.quiet(index)
+        if self.highest:
+            oldest, then = max(earlier, key=lambda pair: pair[1])
+        else:
+            oldest, then = min(earlier, key=lambda pair: abs(((pair[0].when.start if pair[0].when else horizon) - horizon).total_seconds()))
+        fall = then - now
+        percent = fall * 100 / then if then else None
+        tests: list[Truth] = []
+        for name, limit in self.bounds:
+            sign = 1 if name.startswith("fall") else -1
+            amount_changed = percent if "percent" in name else fall
+            tests.append(None if amount_changed is None else amount_changed * sign >= limit)
+        truth = both(tests)
+        if truth is None:
+            return self.quiet(index)
+        if not truth:
+            return Verdict(Presence.ABSENT)
+        name = min(newest.concepts & self.names)
+        return Verdict(
+            Presence.PRESENT,
+            tuple(Support(f"change:{name}", fact.ref, fact.when.text if fact.when else None) for fact in (newest, oldest)),
+        )
+
+
+def change(context: Context, table: Mapping[str, object]) -> Change:
+    """Build a change condition; raises PatternError."""
+    raw = table["change"]
+    if "over" not in table:
+        raise PatternError('change: expected `over = "92 days"`')
+    kinds = ("fall_at_least", "fall_percent_at_least", "rise_at_least", "rise_percent_at_least")
+    bounds = tuple((kind, Decimal(str(table[kind]))) for kind in kinds if kind in table)
+    if not bounds:
+        raise PatternError(f"change: expected one of {', '.join(kinds)}")
+    unit = table.get("unit")
+    return Change(
+        label=str(raw),
+        names=context.names(raw),
+        over=duration(context, table["over"]),
+        window=Window.build(context, table),
+        unit=unit if isinstance(unit, str) else None,
+        bounds=bounds,
+        highest=table.get("from") == "highest",
+        absolute=bool(table.get("absolute", False)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Calc:
+    """A number that a guideline defines, computed by `rules.calculators`."""
+
+    name: str
+    comparison: Comparison | None
+    window: Window
+    triggers: Names | None
+    reads: tuple[str, ...]
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Not computable."""
+        return self.match(index)
+
+    def match(self, index: RecordIndex) -> Verdict:
+        """Compute, then compare."""
+        computed: Calculated = CALCULATORS[self.name].compute(index, self.window)
+        if computed.value is None:
+            missing = gaps(index, self.reads) or tuple(
+                NotChecked(f"calc:{self.name}", f"needs {name}", "Observation") for name in computed.needs
+            )
+            return Verdict(Presence.UNKNOWN, missing=missing)
+        truth = True if self.comparison is None else self.comparison.of(computed.value)
+        if not truth:
+            return Verdict(Presence.ABSENT)
+        label = f"calc:{self.name}" + (" (proxy)" if computed.proxy else "")
+        refs = computed.sources or ((None, None),)
+        return Verdict(Presence.PRESENT, tuple(Support(label, ref, date) for ref, date in refs))
+
+
+def calc(context: Context, table: Mapping[str, object]) -> Calc:
+    """Build a computed condition; raises PatternError."""
+    name = table["calc"]
+    if not isinstance(name, str) or name not in CALCULATORS:
+        raise PatternError(f"calc: found {name!r}, expected one of {', '.join(sorted(CALCULATORS))}")
+    calculator = CALCULATORS[name]
+    unit = table.get("unit", calculator.unit)
+    if unit != calculator.unit:
+        raise PatternError(f"calc {name}: found unit {unit!r}, expected {calculator.unit!r}")
+    bounds = {key: value for key, value in table.items() if key != "unit"}
+    return Calc(name, Comparison.build(context, bounds), Window.build(context, table), None, calculator.reads)

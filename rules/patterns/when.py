@@ -1,0 +1,99 @@
+"""Windows and comparisons that several predicates share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from rules.facts import Record
+from rules.fhir_date import Duration, FhirDate
+from rules.patterns.base import Context, PatternError, Truth, both
+from rules.quantity import Quantity
+
+__all__ = ["COMPARATORS", "Comparison", "Window", "duration", "number"]
+
+COMPARATORS = {"at_least", "above", "at_most", "below"}
+
+
+def duration(context: Context, value: object) -> Duration:
+    """Parse "14 days" or "@setting"; raises PatternError."""
+    text = context.setting(value)
+    if isinstance(text, str):
+        try:
+            return Duration.parse(text)
+        except ValueError as problem:
+            raise PatternError(str(problem)) from None
+    raise PatternError(f'found {value!r}, expected a duration such as "14 days"')
+
+
+def number(context: Context, value: object) -> Decimal:
+    """Parse a number or "@setting"; raises PatternError."""
+    raw = context.setting(value)
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise PatternError(f"found {value!r}, expected a number")
+    try:
+        return Decimal(str(raw))
+    except InvalidOperation:
+        raise PatternError(f"found {value!r}, expected a number") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`within`: dated inside that long before now. No window: any date will do."""
+
+    within: Duration | None = None
+
+    @classmethod
+    def build(cls, context: Context, table: Mapping[str, object], default: str | None = None) -> Window:
+        """Read `within` from a condition."""
+        raw = table.get("within", default)
+        return cls() if raw is None or raw == "ever" else cls(duration(context, raw))
+
+    def holds(self, when: FhirDate | None, record: Record) -> Truth:
+        """Inside the window? An undated fact is unknown."""
+        if self.within is None:
+            return True
+        return None if when is None else when.within(record.as_of, self.within)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Numeric bounds in one unit: `at_least`, `above`, `at_most`, `below`."""
+
+    bounds: tuple[tuple[str, Decimal], ...]
+    unit: str | None
+    absolute: bool = False
+
+    @classmethod
+    def build(cls, context: Context, table: Mapping[str, object], *, unit: str | None = None, prefix: str = "") -> Comparison | None:
+        """Read `<prefix>at_least` and its siblings; None when there are none."""
+        found = [(name, number(context, table[prefix + name])) for name in sorted(COMPARATORS) if prefix + name in table]
+        if not found:
+            return None
+        named = table.get("unit", unit)
+        if named is not None and not isinstance(named, str):
+            raise PatternError(f"unit: found {named!r}, expected a UCUM code")
+        return cls(tuple(found), named, bool(table.get("absolute", False)))
+
+    def of(self, value: Decimal | None) -> Truth:
+        """Do all bounds hold? None when there is no value."""
+        if value is None:
+            return None
+        amount = abs(value) if self.absolute else value
+        tests = {
+            "at_least": lambda limit: amount >= limit,
+            "above": lambda limit: amount > limit,
+            "at_most": lambda limit: amount <= limit,
+            "below": lambda limit: amount < limit,
+        }
+        return both(tests[name](limit) for name, limit in self.bounds)
+
+    def of_quantity(self, value: Quantity | None) -> Truth:
+        """The same for a quantity, converted by UCUM; an unknown unit is unknown, never guessed."""
+        if value is None:
+            return None
+        if self.unit is None:
+            return self.of(value.value)
+        converted = value.convert(self.unit)
+        return None if converted is None else self.of(converted.value)

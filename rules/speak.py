@@ -1,0 +1,213 @@
+"""From a world to findings: which rules fire, which ask, what they propose, what is withheld and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rules.compile import Compiled, exclusion, inclusion
+from rules.explain import Explainer, Reasons
+from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Suggestion, Withheld
+from rules.model import Branch, Card, Proposal, Rule
+from rules.proposals import draft_resource
+from rules.terminology import Terminology
+from rules.world import World
+
+__all__ = ["Speaker"]
+
+LEVELS: tuple[Indicator, ...] = ("info", "warning", "critical")
+BORROWING = {"encounter-start", "encounter-discharge"}
+NOT_CHECKED_YET = "could not be ruled out, because data are missing"
+
+
+class Speaker:
+    """Turns engine outcomes into findings; holds rules and terminology, never a patient."""
+
+    def __init__(self, rules: tuple[Rule, ...], compiled: Compiled, explainer: Explainer, terminology: Terminology) -> None:
+        self.rules = tuple(rule for rule in rules if rule.card is not None)
+        self.compiled = compiled
+        self.explainer = explainer
+        self.terminology = terminology
+        self.props = {
+            (rule.id, branch.id): (inclusion(rule, branch), tuple(exclusion(rule, branch, number) for number in range(len(branch.unless))))
+            for rule in self.rules
+            for branch in rule.branches
+        }
+
+    def evaluation(self, world: World) -> Evaluation:
+        """All findings for the hook, in rule order."""
+        hook = world.record.hook
+        findings: list[Finding] = []
+        noted: dict[NotChecked, None] = {}
+        for rule in self.rules:
+            borrowed = hook not in rule.hooks and hook in BORROWING and "patient-view" in rule.hooks and rule.stage == "safety"
+            viewed = hook == "problem-list-item-create" and "patient-view" in rule.hooks
+            if not (hook in rule.hooks or borrowed or viewed):
+                continue
+            finding, missing = self.finding(rule, world)
+            if finding is None:
+                noted.update(dict.fromkeys(missing))
+            elif not borrowed or finding.asks or finding.indicator != "info":
+                findings.append(finding)
+        if hook == "problem-list-item-create":
+            findings = [finding for finding in findings if self.concerns_new(finding, world)]
+        return Evaluation(tuple(findings), tuple(noted), bool(findings))
+
+    @staticmethod
+    def concerns_new(finding: Finding, world: World) -> bool:
+        """Does one of the conditions being added take part?"""
+        new = {fact.ref for fact in world.record.conditions if fact.origin != "record"}
+        return any(one.resource in new for one in finding.because)
+
+    def finding(self, rule: Rule, world: World) -> tuple[Finding | None, tuple[NotChecked, ...]]:
+        """The rule's voice, or what it could not check."""
+        fired: list[Branch] = []
+        asking: list[Branch] = []
+        reasons = Reasons()
+        open_exclusion = False
+        unsaid = Reasons()
+        for branch in rule.branches:
+            if branch.silent:
+                continue
+            include, exclusions = self.props[rule.id, branch.id]
+            if include not in world.possible or any(one in world.sure for one in exclusions):
+                continue
+            if include in world.sure:
+                (asking if branch.ask else fired).append(branch)
+                for number, one in enumerate(exclusions):
+                    if one in world.possible:
+                        open_exclusion = True
+                        self.explainer.gaps(branch.unless[number], world, reasons)
+                continue
+            gaps = Reasons()
+            self.explainer.gaps(branch.include, world, gaps)
+            unread = any(gap.type in world.record.unread for gap in gaps.missing)
+            if branch.unknown == "ask" or (unread and rule.stage == "safety"):
+                asking.append(branch)
+                unsaid.missing.update(gaps.missing)
+            elif branch.unknown == "note" or unread:
+                unsaid.missing.update(gaps.missing)
+        if not fired and not asking:
+            return None, tuple(unsaid.missing)
+        speaking = fired or asking
+        for branch in speaking:
+            self.explainer.why(branch.include, world, reasons)
+        reasons.missing.update(unsaid.missing)
+        return self.render(rule, world, speaking, reasons, asks=not fired, open_exclusion=open_exclusion), ()
+
+    def render(self, rule: Rule, world: World, branches: list[Branch], reasons: Reasons, *, asks: bool, open_exclusion: bool) -> Finding:
+        """Text, level and proposals of one finding."""
+        card = rule.card
+        assert card is not None  # noqa: S101 - only rules with a card speak
+        levels = {branch.id: self.level(branch, card, world) for branch in branches}
+        strongest = max(branches, key=lambda branch: LEVELS.index(levels[branch.id]))
+        provisional = any(self.explainer.provisional(branch.include, world) for branch in branches)
+        detail = dict.fromkeys(card.detail)
+        for branch in branches:
+            detail.update(dict.fromkeys(branch.lines))
+        for line in card.lines:
+            if self.compiled.whens[line.when] in world.sure:
+                detail[line.text] = None
+                self.explainer.why(line.when, world, reasons)
+        withheld: dict[Withheld, None] = {}
+        suggestions = tuple(self.suggestions(rule, card, world, branches, reasons, withheld, asks=asks, open_exclusion=open_exclusion))
+        title = strongest.summary if strongest.summary != card.summary else (card.ask_summary or f"Cannot be checked: {rule.title}")
+        chain = dict.fromkeys((*reasons.chain, ChainStep(rule.id, f"{'asks' if asks else 'fires'}:{rule.id}")))
+        for branch in branches:
+            chain.update(dict.fromkeys(ChainStep(rule.id, f"blocked:{name}") for name in branch.blocks if not asks))
+        sources = {one for branch in branches for one in branch.source.split(";") if one}
+        return Finding(
+            rule=RuleRef(rule.id, rule.version),
+            title=rule.title,
+            pathway=rule.pathway,
+            stage=rule.stage,
+            asks=asks,
+            indicator="info" if asks else levels[strongest.id],
+            summary=title[:139] if asks else strongest.summary,
+            detail=tuple(detail),
+            branches=tuple(branch.id for branch in branches),
+            because=tuple(reasons.because),
+            chain=tuple(chain),
+            not_checked=tuple(reasons.missing),
+            withheld=tuple(withheld),
+            suggestions=suggestions,
+            evidence=(
+                *rule.evidence,
+                *(Evidence(source, "", "", "") for source in sorted(sources - {one.source for one in rule.evidence})),
+            ),
+            override_reasons=card.override_reasons,
+            family=card.family,
+            reviewed_by=rule.review.checked_by,
+            provisional=provisional,
+        )
+
+    def level(self, branch: Branch, card: Card, world: World) -> Indicator:
+        """The branch's level, one lower when only an unconfirmed diagnosis supports it."""
+        place = LEVELS.index(branch.indicator)
+        if not card.keep_level and self.explainer.provisional(branch.include, world):
+            place = max(0, place - 1)
+        return LEVELS[place]
+
+    def suggestions(
+        self,
+        rule: Rule,
+        card: Card,
+        world: World,
+        branches: list[Branch],
+        reasons: Reasons,
+        withheld: dict[Withheld, None],
+        *,
+        asks: bool,
+        open_exclusion: bool,
+    ) -> Iterable[Suggestion]:
+        """Proposals that apply, without blocked ones; what is removed goes to `withheld`."""
+        patient = world.record.person.ref if world.record.person else "Patient/unknown"
+        names = {branch.id for branch in branches}
+        for proposal in card.proposals:
+            if proposal.branches and not proposal.branches & names:
+                continue
+            if proposal.when is not None and self.compiled.whens[proposal.when] not in world.sure:
+                continue
+            if proposal.action == "delete":
+                for draft in reasons.drafts if not asks else ():
+                    yield Suggestion(proposal.label, "delete", None, draft, None, proposal.recommended)
+                continue
+            if proposal.is_drug and asks:
+                continue
+            barrier = self.barrier(rule, proposal, world, reasons)
+            if barrier is None and proposal.is_drug and open_exclusion:
+                barrier = (rule.id, "an exclusion of this rule " + NOT_CHECKED_YET)
+            if barrier is not None:
+                withheld[Withheld(self.name(proposal), *barrier)] = None
+                continue
+            resource = draft_resource(proposal.resource, proposal.label, patient, self.terminology)
+            yield Suggestion(proposal.label, "create", resource, None, proposal.concept, proposal.recommended)
+        if asks and reasons.missing:
+            wanted = ", ".join(sorted({gap.what.split(":", 1)[-1] for gap in reasons.missing}))
+            text = {"resourceType": "Task", "text": f"Obtain or record: {wanted}"}
+            yield Suggestion(f"Obtain or record: {wanted}", "create", draft_resource(text, rule.title, patient, self.terminology))
+
+    def name(self, proposal: Proposal) -> str:
+        """What a withheld proposal would have been."""
+        return self.terminology.label(proposal.concept) if proposal.concept else proposal.label
+
+    def barrier(self, rule: Rule, proposal: Proposal, world: World, reasons: Reasons) -> tuple[str, str] | None:
+        """(rule, reason) when a block covers the proposal, surely or possibly."""
+        concept = proposal.concept
+        if concept is None:
+            return None
+        members = self.terminology.expand(concept) or frozenset({concept})
+        for certain in (True, None):
+            if certain is None and not proposal.is_drug:
+                return None
+            for block, covered in self.compiled.blocks.items():
+                if world.truth(block) is certain and (concept in covered or members <= covered or block == f"blocked:{concept}"):
+                    for producer in self.explainer.makers(block):
+                        if world.truth(f"fires:{producer.rule.id}/{producer.branch.id}") is certain:
+                            if certain:
+                                self.explainer.conclusions(block, world, reasons)
+                                return producer.rule.id, producer.branch.summary or producer.rule.title
+                            self.explainer.gaps(producer.branch.include, world, reasons)
+                            for node in producer.branch.unless:
+                                self.explainer.gaps(node, world, reasons)
+                            return producer.rule.id, f"{producer.rule.title}: {NOT_CHECKED_YET}"
+        return None
