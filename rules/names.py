@@ -12,11 +12,13 @@ __all__ = ["Names"]
 
 @dataclass(slots=True)
 class Names:
-    """`expansion` of each name, the name itself included; `labels` for people; `kinds` (condition, medication, question ...)."""
+    """`expansion` of each name, the name itself included; `labels` for people; `kinds` (condition, medication, question ...);
+    `collections` are the names that only gather others: value sets and drug classes that are no ingredient."""
 
     expansion: dict[str, frozenset[str]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
+    collections: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, lists: CodeLists, taxonomy: Taxonomy) -> Names:
@@ -28,6 +30,8 @@ class Names:
             names._add(node.id, taxonomy.below(node.id), "condition", node.label)
         for row in lists.rows:
             if row.drug_class:
+                if row.drug_class not in names.expansion:
+                    names.collections.add(row.drug_class)
                 names._add(row.drug_class, frozenset({row.concept}), "medication", row.drug_class)
         for word in lists.vocabulary:
             names._add(word.code, frozenset(), word.means, word.display)
@@ -48,6 +52,8 @@ class Names:
                 if member.kind not in ("", "value-set"):
                     self.kinds.setdefault(member.value_set, member.kind)
         for name in members:
+            if name not in self.expansion:
+                self.collections.add(name)
             self._add(name, _inside(name, members, ()), "finding", name)
         for name, inside in members.items():
             inner = (self.kinds[member] for member in inside if self.kinds.get(member, "finding") != "finding")

@@ -65,6 +65,8 @@ class Terminology:
         self._prefix = {key: self._taxonomy.narrowed(found) for key, found in prefix.items()}
         self._answers = _by_code(lists.answers)
         self._routes = _by_code(lists.routes)
+        self._answer_codings = _first_codings(lists.answers)
+        self._route_codings = _first_codings(lists.routes)
         self._product_routes = [(word.system, word.code, word.means) for word in lists.product_routes]
         self._units = dict(lists.units)
         self._bridges = dict(lists.bridges)
@@ -173,6 +175,10 @@ class Terminology:
         """Is this a name a rule may write?"""
         return name in self._names.expansion
 
+    def is_collection(self, name: str) -> bool:
+        """Does this name only gather others (a value set, a drug class that is no ingredient)?"""
+        return name in self._names.collections
+
     def suggest(self, name: str) -> tuple[str, ...]:
         """Up to three names that look like `name`."""
         return tuple(get_close_matches(name, self._names.expansion, n=3, cutoff=0.6))
@@ -220,6 +226,14 @@ class Terminology:
         products = {row.code for row in self._codes.get(concept, ()) if row.product_level}
         return next((coding for coding in self.codings(concept) if coding["code"] not in products), None)
 
+    def answer_coding(self, word: str) -> dict[str, str] | None:
+        """The first coding on file that means this answer word."""
+        return self._answer_codings.get(word)
+
+    def route_coding(self, word: str) -> dict[str, str] | None:
+        """The first coding on file that means this route word."""
+        return self._route_codings.get(word)
+
     def own_coding(self, name: str) -> dict[str, str]:
         """The coding of a name in our own code system."""
         return {"system": CONCEPT_SYSTEM, "code": name, "display": self.label(name)}
@@ -227,6 +241,14 @@ class Terminology:
 
 def _by_code(words: Iterable[Word]) -> dict[tuple[str, str], str]:
     return {(word.system, word.code if word.system else word.code.lower()): word.means for word in words}
+
+
+def _first_codings(words: Iterable[Word]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for word in words:
+        if word.system:
+            found.setdefault(word.means, {"system": word.system, "code": word.code, "display": word.display})
+    return found
 
 
 def _drug_names(rows: Iterable[CodeRow]) -> dict[str, frozenset[str]]:
