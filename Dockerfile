@@ -1,8 +1,8 @@
 # Two stages: durable_rules has no wheel and needs a C compiler, the service that runs does not.
 #
 #   docker build -t neuromuscular-cds .
-#   docker run --read-only --tmpfs /tmp -v nmcds-data:/data -v "$PWD/clients.toml:/etc/nmcds/clients.toml:ro" \
-#       -e NMCDS_CLIENTS=/etc/nmcds/clients.toml -p 8000:8000 neuromuscular-cds
+#   docker run --read-only --tmpfs /tmp -v nmcds-data:/data -v "$PWD/registry.toml:/etc/nmcds/registry.toml:ro" \
+#       -e NMCDS_REGISTRY_FILE=/etc/nmcds/registry.toml -p 8000:8000 neuromuscular-cds
 #
 # The container listens on every address, so it refuses to start without a client registry: see docs/how-to/run-behind-a-proxy.md.
 
@@ -11,11 +11,11 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY requirements.lock ./
+COPY requirements.lock requirements-runtime.lock ./
 RUN python -m venv /opt/nmcds \
     && sed -n '/^setuptools==/,/^[^ ]/{/^setuptools==/p;/^ /p;}' requirements.lock > build-requirements.txt \
     && /opt/nmcds/bin/pip install --no-cache-dir --require-hashes -r build-requirements.txt \
-    && /opt/nmcds/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements.lock
+    && /opt/nmcds/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements-runtime.lock
 COPY . ./
 RUN /opt/nmcds/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
@@ -27,7 +27,7 @@ COPY --from=builder /opt/nmcds /opt/nmcds
 ENV PATH=/opt/nmcds/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    NMCDS_DATABASE=sqlite:////data/nmcds.sqlite3
+    NMCDS_DATABASE_URL=sqlite:////data/nmcds.sqlite3
 USER 10001:10001
 WORKDIR /data
 VOLUME /data

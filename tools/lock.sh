@@ -1,5 +1,6 @@
 #!/bin/sh
-# Pin all dependencies, extras included, with hashes for every platform; no index address goes into the file.
+# Pin all dependencies with hashes for every platform; no index address goes into the files.
+# requirements.lock: everything, for development and CI. requirements-runtime.lock: the same versions without the extras, for the container.
 set -eu
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .venv/bin/uv)
@@ -7,5 +8,9 @@ uv=$(command -v uv || echo .venv/bin/uv)
     echo "no uv found; install it into the environment: .venv/bin/python -m pip install uv" >&2
     exit 1
 }
-"$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url --no-emit-find-links \
-    --custom-compile-command "make lock" "$@" pyproject.toml -o requirements.lock
+pin() {
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+        --custom-compile-command "make lock" "$@"
+}
+pin --all-extras pyproject.toml -o requirements.lock
+pin --constraint requirements.lock --no-annotate pyproject.toml -o requirements-runtime.lock
