@@ -147,7 +147,7 @@ class _Run:
         facts += [fact for name, fact in ruleset.unknown.items() if name in possible and name not in sure]
         later = [fact for name, fact in ruleset.minus.items() if name in possible and name not in sure]
         news: set[Name] = set()
-        with ruleset.open() as session:
+        with ruleset.session() as session:
             for fact in facts:
                 session.give(fact)
             self._drain(ruleset, session, given, news, sure=True)

@@ -42,8 +42,8 @@ class Ruleset:
         self.handle: int = core.create_ruleset("rules", json.dumps({"$boot": _BOOT_RULE, **rules}))
         self._try_out(list(facts.values()))
 
-    def open(self) -> Session:
-        """A session to be used in a `with` statement, one at a time."""
+    def session(self) -> Session:
+        """A new session for a `with` statement; one at a time."""
         return Session(self)
 
     def delete(self) -> None:
@@ -51,7 +51,7 @@ class Ruleset:
         core.delete_ruleset(self.handle)
 
     def _try_out(self, facts: list[str]) -> None:
-        with self.open() as session:
+        with self.session() as session:
             before = list(session.fired())
             for fact in facts:
                 session.give(fact)

@@ -1,0 +1,76 @@
+"""Chunks stay within what the C core of durable_rules can bear, whatever the program."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from rules.engine.chunks import ALWAYS, CONDITIONS, Layer, cut
+from rules.engine.interface import Clause
+from tests.unit.engine.back_ends import clause
+
+CASES = {
+    "400 readers of one proposition": [clause(f"c{n}", f"h{n}", f"popular p{n}") for n in range(400)],
+    "2,000 propositions": [clause(f"c{n}", f"h{n}", f"p{n}", unless=f"q{n}", open_=f"r{n}") for n in range(2000)],
+    "a ring": [clause(f"c{n}", f"p{(n + 1) % 100}", f"p{n}") for n in range(100)],
+    "long clauses": [clause(f"c{n}", "h", " ".join(f"p{n + k}" for k in range(90))) for n in range(30)],
+    "one clause": [clause("c", "h")],
+}
+
+
+@pytest.fixture(params=CASES)
+def clauses(request: pytest.FixtureRequest) -> list[Clause]:
+    return CASES[request.param]
+
+
+def test_every_clause_is_in_exactly_one_chunk(clauses: list[Clause]) -> None:
+    numbers = sorted(step.clause for chunk in cut(clauses, 10).chunks for step in chunk.steps if step.clause is not None)
+    assert numbers == list(range(10, 10 + len(clauses)))
+
+
+def test_the_limits_of_the_c_core_are_far(clauses: list[Clause]) -> None:
+    for chunk in cut(clauses, 0).chunks:
+        reads = Counter(condition for step in chunk.steps for condition in step.conditions)
+        assert len(reads) <= 250, "511 branches under one node hang"
+        assert max(reads.values()) <= 50, "256 rules on one condition crash, 64 nodes matched by one fact fail"
+        assert max(len(step.conditions) for step in chunk.steps) <= CONDITIONS <= 16, "17 facts in one match fail"
+        assert all(len(step.conditions) == len(set(step.conditions)) > 0 for step in chunk.steps)
+        assert set(chunk.conditions) == set(reads)
+
+
+def test_producers_come_before_their_readers() -> None:
+    chain = [clause(f"c{n}", f"p{n}", f"p{n + 1}") for n in range(200)]
+    layer = cut(chain, 0)
+    order = [step.clause for chunk in layer.chunks for step in chunk.steps]
+    assert order == list(reversed(range(200)))
+
+
+def test_helpers_have_numbers_of_their_own() -> None:
+    layer = cut(CASES["long clauses"], 0)
+    heads = [step.head for chunk in layer.chunks for step in chunk.steps if step.clause is None]
+    assert len(heads) == len(set(heads)) == 30 * 8
+    assert all(isinstance(head, int) and head != ALWAYS for head in heads)
+
+
+def watched(layer: Layer) -> set[tuple[object, object, int]]:
+    return {(name, other, chunk) for name, pairs in layer.watchers.items() for other, chunk in pairs}
+
+
+def test_the_two_least_read_propositions_of_a_clause_are_watched() -> None:
+    layer = cut([clause("c", "h", "often rare1 rare2"), clause("d", "i", "often"), clause("e", "j", "often rare3")], 0)
+    assert watched(layer) == {
+        ("rare1", "rare2", 0),
+        ("rare2", "rare1", 0),
+        ("often", None, 0),
+        ("rare3", "often", 0),
+        ("often", "rare3", 0),
+    }
+    assert layer.always == ()
+
+
+def test_a_chunk_with_a_clause_that_needs_nothing_is_always_opened() -> None:
+    filler = [clause(f"f{n}", f"h{n}", f"p{n}") for n in range(100)]
+    layer = cut([*filler, clause("c", "h", unless="x")], 0)
+    assert layer.always == (len(layer.chunks) - 1,)
+    assert cut([clause("c", "h")], 0).always == (0,)
