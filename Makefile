@@ -46,7 +46,7 @@ docs: $(READY) ## Generate the reference pages and check every link and example
 	@$(BIN)/python -m pytest -q tests/docs
 
 engine-million: $(READY) ## Compare both engines on a million random programs (hours)
-	@NMCDS_ENGINE_CASES=1000000 $(BIN)/python -m pytest -q --timeout 0 tests/generative
+	@ENGINE_CASES=1000000 $(BIN)/python -m pytest -q --timeout 0 tests/generative
 
 lock: $(READY) ## Pin every dependency again with hashes (needs uv)
 	@sh tools/lock.sh
