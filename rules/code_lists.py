@@ -22,6 +22,7 @@ KINDS: Final = {
     "observations.csv": "observation",
     "procedures.csv": "procedure",
     "services.csv": "service",
+    "additions.csv": "",  # has a column `kind`
 }
 
 
@@ -99,7 +100,10 @@ class CodeLists:
             members=tuple(_members(reader)),
             nodes=tuple(_nodes(reader)),
             wide=tuple(_words(reader, "wide-codes.csv", "concept")),
-            systems={row["alias"].lower(): row["system"] for row in reader.rows("systems.csv", ("system", "alias", "source"))},
+            systems={
+                row["alias"].strip().rstrip("/").lower(): row["system"]
+                for row in reader.rows("systems.csv", ("system", "alias", "source"))
+            },
             answers=tuple(_words(reader, "answers.csv", "answer")),
             routes=tuple(_words(reader, "routes.csv", "route")),
             product_routes=tuple(_words(reader, "product-routes.csv", "route")),
@@ -148,7 +152,7 @@ def _code_rows(reader: _Reader) -> Iterator[CodeRow]:
                 reader.problems.append(f"{name}: {row['concept_id']} {row['code']}: match must be exact, prefix or descendants")
                 continue
             yield CodeRow(
-                kind,
+                kind or row.get("kind", ""),
                 row["concept_id"],
                 row["concept_label"],
                 row.get("drug_class", ""),

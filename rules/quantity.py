@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,8 +19,8 @@ from rules.unit_table import ATOMS
 
 __all__ = ["Bridge", "Quantity", "is_unit", "number"]
 
-_LIMIT = Decimal("1e15")
-_TINY = Decimal("1e-15")
+_LIMIT = 10**15
+_TINY = 1e-15
 _POWER = re.compile(r"(.*\D)(-?[1-9])", re.ASCII)
 _TEN = re.compile(r"10[*^](-?\d{1,2})", re.ASCII)
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
@@ -126,15 +126,15 @@ class Quantity:
 
 def number(value: object) -> Decimal | None:
     """A JSON number as Decimal; None for anything else, for NaN and infinity, and beyond 1e15 in size."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool):
         return None
-    try:
-        result = value if isinstance(value, Decimal) else Decimal(repr(value))
-    except (InvalidOperation, ValueError):  # an int of more than 4300 digits refuses repr
-        return None
-    if not result.is_finite() or abs(result) > _LIMIT or (result and abs(result) < _TINY):
-        return None
-    return result
+    if isinstance(value, int):
+        return Decimal(value) if -_LIMIT <= value <= _LIMIT else None
+    if isinstance(value, float):
+        return Decimal(repr(value)) if value == 0 or _TINY <= abs(value) <= _LIMIT else None
+    if isinstance(value, Decimal) and value.is_finite() and (value == 0 or _TINY <= abs(value) <= _LIMIT):
+        return value
+    return None
 
 
 def is_unit(code: str) -> bool:

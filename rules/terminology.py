@@ -67,7 +67,9 @@ class Terminology:
         self._routes = _by_code(lists.routes)
         self._answer_codings = _first_codings(lists.answers)
         self._route_codings = _first_codings(lists.routes)
-        self._product_routes = [(word.system, word.code, word.means) for word in lists.product_routes]
+        self._product_codes = [(word.system, word.code, word.means) for word in lists.product_routes if word.system]
+        self._product_words = [(f" {word.code} ", word.means) for word in lists.product_routes if not word.system]
+        self._product_systems = frozenset(word.system for word in lists.product_routes)
         self._units = dict(lists.units)
         self._bridges = dict(lists.bridges)
         self._drug_names = _drug_names(trusted)
@@ -129,15 +131,21 @@ class Terminology:
         found = {self._routes.get((self.system(system), code)) for system, code in _codings(codeable)} - {None}
         return found.pop() if len(found) == 1 else None
 
-    def product_route(self, codeable: object) -> str | None:
-        """The route that a product code itself implies (ATC S01: eye)."""
+    def product_route(self, codeable: object, *, named: bool = False) -> str | None:
+        """The route that a product code itself implies (ATC S01: eye); with `named` also the first dose-form word of its text."""
         found = {
             route
             for system, code in _codings(codeable)
-            for owner, start, route in self._product_routes
-            if self.system(system) == owner and code.upper().startswith(start)
+            if (known := self.system(system)) in self._product_systems
+            for owner, start, route in self._product_codes
+            if known == owner and code.upper().startswith(start)
         }
-        return found.pop() if len(found) == 1 else None
+        if len(found) == 1:
+            return found.pop()
+        if not named:
+            return None
+        text = " ".join(word for name in _texts((codeable,)) for word in _WORDS.findall(name.lower()))
+        return next((route for word, route in self._product_words if word in f" {text} "), None)
 
     def drugs_named(self, codeables: Iterable[object]) -> frozenset[str]:
         """Drugs whose full name stands as whole words in the text or a display; for drugs without a known code only."""
@@ -266,16 +274,16 @@ def _texts(codeables: Iterable[object]) -> list[str]:
     """The text and the displays of CodeableConcepts."""
     found: list[object] = []
     for codeable in codeables:
-        if isinstance(codeable, Mapping):
+        if isinstance(codeable, dict):
             codings = codeable.get("coding")
             found.append(codeable.get("text"))
-            found += [coding.get("display") for coding in codings if isinstance(coding, Mapping)] if isinstance(codings, list) else []
+            found += [coding.get("display") for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
     return [item[:300] for item in found if isinstance(item, str)]
 
 
 def _codings(codeable: object) -> list[tuple[str, str]]:
     """(system, code) of every readable coding of a CodeableConcept, or of a Coding itself."""
-    if not isinstance(codeable, Mapping):
+    if not isinstance(codeable, dict):
         return []
     codings = codeable.get("coding")
     if codings is None and "code" in codeable:
@@ -285,7 +293,7 @@ def _codings(codeable: object) -> list[tuple[str, str]]:
     return [
         (coding["system"], coding["code"])
         for coding in codings
-        if isinstance(coding, Mapping) and isinstance(coding.get("system"), str) and isinstance(coding.get("code"), str)
+        if isinstance(coding, dict) and isinstance(coding.get("system"), str) and isinstance(coding.get("code"), str)
     ]
 
 

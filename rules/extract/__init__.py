@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from rules.extract import answer, condition, event, medication, observation, order, plan
 from rules.extract.patient import person
-from rules.extract.reading import Element, Input, Reading, reference_of
+from rules.extract.reading import Element, Input, Known, Reading, reference_of
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.terminology import Terminology
 
@@ -56,20 +56,20 @@ def extract(resources: Iterable[Input], *, terminology: Terminology, as_of: date
     Of resources with the same type, id and origin the one with the later meta.lastUpdated counts, else the last.
     """
     inputs = _distinct(resources)
-    reading = Reading([(url, resource) for resource, _, url in inputs], terminology, as_of, unread)
+    reading = Reading(inputs, terminology, as_of, unread)
     people = [
-        person(resource, reference_of(resource), reading)
-        for resource, _, _ in inputs
-        if resource.get("resourceType") == "Patient" and reading.usable(resource)
+        person(item.resource, item.ref, reading)
+        for item in inputs
+        if item.resource.get("resourceType") == "Patient" and reading.usable(item.resource)
     ]
     who = min(people, key=lambda found: found.ref, default=None)
     reading.birth = who.birth if who is not None else None
     facts: list[_Fact] = []
-    for resource, origin, _ in inputs:
-        kind = resource.get("resourceType")
+    for item in inputs:
+        kind = item.resource.get("resourceType")
         reader = _READERS.get(kind) if isinstance(kind, str) else None
-        if reader is not None and reading.usable(resource):
-            facts.extend(reader(resource, reference_of(resource), origin, reading))
+        if reader is not None and reading.usable(item.resource):
+            facts.extend(reader(item.resource, item.ref, item.origin, reading))
     facts.sort(key=lambda fact: fact.ref)
     return Record(
         as_of=as_of,
@@ -85,19 +85,19 @@ def extract(resources: Iterable[Input], *, terminology: Terminology, as_of: date
     )
 
 
-def _distinct(resources: Iterable[Input]) -> list[tuple[Element, Origin, str]]:
-    """Resource, origin and fullUrl, one for each type, id and origin; resources without an id all stay."""
-    found: dict[object, tuple[str, tuple[Element, Origin, str]]] = {}
+def _distinct(resources: Iterable[Input]) -> list[Known]:
+    """One resource for each type, id and origin; resources without an id all stay."""
+    found: dict[object, tuple[str, Known]] = {}
     for place, item in enumerate(resources):
         resource = item.resource
-        if not isinstance(resource, Mapping):
+        if not isinstance(resource, dict):
             continue
-        reference = reference_of(resource)
-        key: object = place if reference.endswith("/?") else (reference, item.origin)
+        ref = reference_of(resource)
+        key: object = place if ref.endswith("/?") else (ref, item.origin)
         meta = resource.get("meta")
-        updated = meta.get("lastUpdated") if isinstance(meta, Mapping) else None
+        updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
         stamp = updated if isinstance(updated, str) else ""
         before = found.get(key)
         if before is None or stamp >= before[0]:
-            found[key] = (stamp, (resource, item.origin, item.url))
+            found[key] = (stamp, Known(ref, resource, item.origin, item.url))
     return [kept for _, kept in found.values()]

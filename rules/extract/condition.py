@@ -44,9 +44,9 @@ def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
         return found
     age = resource.get(f"{name}Age")
     span = resource.get(f"{name}Range")
-    if age is None and isinstance(span, Mapping):
+    if age is None and isinstance(span, dict):
         age = span.get("low")
-    if reading.birth is None or not isinstance(age, Mapping):
+    if reading.birth is None or not isinstance(age, dict):
         return None
     amount, unit = number(age.get("value")), reading.unit(age)
     if amount is None or unit is None or unit not in _AGE_UNITS or not 0 <= amount <= 5000:
@@ -54,7 +54,7 @@ def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
     return reading.birth.plus_age(Duration(int(amount), _AGE_UNITS[unit]))
 
 
-def allergies(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Allergy]:
+def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Allergy]:
     """An AllergyIntolerance (R4 9.1): its code and the substances of its reactions."""
     substances = [reaction.get("substance") for reaction in elements(resource.get("reaction"))]
     concepts = reading.concepts(reading.codeable(resource, "code"), *substances)
@@ -68,7 +68,7 @@ def allergies(resource: Element, ref: str, origin: Origin, reading: Reading) -> 
         )
 
 
-def relatives(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Relative]:
+def relatives(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Relative]:
     """Each coded condition of a FamilyMemberHistory (R4 9.5)."""
     status = reading.status(resource, "status", _FAMILY)
     first_degree = "first-degree" in reading.answers(resource.get("relationship"))

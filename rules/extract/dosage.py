@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
-from rules.extract.reading import Element, Reading, days, elements, first
+from rules.extract.reading import Element, Reading, elements, first
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, number
 
@@ -31,6 +31,8 @@ _TIMES: Final[Mapping[str, Decimal]] = {
     "BED": Decimal(1),
     "WK": Decimal(1) / 7,
 }
+# Milligrams, or milligrams per kilogram.
+_Amount: TypeAlias = tuple[Decimal | None, Decimal | None]
 _UNITS: Final = frozenset({"s", "min", "h", "d", "wk", "mo", "a"})
 
 
@@ -66,9 +68,10 @@ def course(instructions: object, strength: Strength | None, reading: Reading) ->
         steps.setdefault(sequence if isinstance(sequence, int) else None, []).append(item)
     if not known or (isinstance(instructions, list) and len(known) != len(instructions)):
         return Course()
-    doses = [_sum([_daily(item, strength, reading, "mg") for item in step]) for step in steps.values()]
-    per_kg = [_sum([_daily(item, None, reading, "mg/kg") for item in step]) for step in steps.values()]
-    lengths = [_longest([_length(item, reading) for item in step]) for step in steps.values()]
+    amounts = [[_daily(item, strength, reading) for item in step] for step in steps.values()]
+    doses = [_sum([absolute for absolute, _ in step]) for step in amounts]
+    per_kg = [_sum([relative for _, relative in step]) for step in amounts]
+    lengths = [_highest([_length(item, reading) for item in step]) for step in steps.values()]
     bounds = [reading.period(_repeat(item).get("boundsPeriod")) for item in known]
     routes = {reading.terminology.route(item.get("route")) for item in known}
     return Course(
@@ -93,19 +96,14 @@ def _highest(values: list[Decimal | None]) -> Decimal | None:
     return max(known) if known and len(known) == len(values) else None
 
 
-def _longest(values: list[Decimal | None]) -> Decimal | None:
-    known = [value for value in values if value is not None]
-    return max(known) if known and len(known) == len(values) else None
-
-
 def _timing(item: Element) -> Element:
     timing = item.get("timing")
-    return timing if isinstance(timing, Mapping) else {}
+    return timing if isinstance(timing, dict) else {}
 
 
 def _repeat(item: Element) -> Element:
     repeat = _timing(item).get("repeat")
-    return repeat if isinstance(repeat, Mapping) else {}
+    return repeat if isinstance(repeat, dict) else {}
 
 
 def _as_needed(item: Element) -> bool:
@@ -120,38 +118,48 @@ def _is_single(item: Element) -> bool:
     return isinstance(events, list) and len(events) == 1
 
 
-def _daily(item: Element, strength: Strength | None, reading: Reading, unit: str) -> Decimal | None:
-    """Amount a day in `unit`."""
+def _daily(item: Element, strength: Strength | None, reading: Reading) -> _Amount:
+    """Amount a day."""
     if item.get("modifierExtension"):
-        return None
+        return None, None
     if _as_needed(item):
-        return _maximum(item, strength, reading, unit)
-    dose = _dose(item, strength, reading, unit)
-    times = Decimal(1) if _is_single(item) else _times_a_day(item)
-    return None if dose is None or times is None else dose * times
+        return _maximum(item, strength, reading)
+    dose = _dose(item, strength, reading)
+    times = None if dose == (None, None) else Decimal(1) if _is_single(item) else _times_a_day(item)
+    return _scaled(dose, times)
 
 
-def _dose(item: Element, strength: Strength | None, reading: Reading, unit: str) -> Decimal | None:
+def _scaled(dose: _Amount, factor: Decimal | None) -> _Amount:
+    absolute, relative = dose
+    if factor is None:
+        return None, None
+    return absolute * factor if absolute is not None else None, relative * factor if relative is not None else None
+
+
+def _dose(item: Element, strength: Strength | None, reading: Reading) -> _Amount:
     """One dose; of a range the high end; several rates that differ say nothing."""
-    found: set[Decimal | None] = set()
+    found: set[_Amount] = set()
     for rate in elements(item.get("doseAndRate")):
         amount = rate.get("doseQuantity")
-        if amount is None and isinstance(rate.get("doseRange"), Mapping):
-            amount = rate["doseRange"].get("high")  # type: ignore[attr-defined]
-        found.add(_amount(reading.quantity(amount), amount, strength, unit))
-    return found.pop() if len(found) == 1 else None
+        span = rate.get("doseRange")
+        if amount is None and isinstance(span, dict):
+            amount = span.get("high")
+        found.add(_amount(reading.quantity(amount), strength))
+    return found.pop() if len(found) == 1 else (None, None)
 
 
-def _amount(quantity: Quantity | None, raw: object, strength: Strength | None, unit: str) -> Decimal | None:
-    if quantity is not None and not quantity.comparator:
-        same = quantity.convert(unit)
-        if same is not None and same.unit == unit and quantity.unit != "1":
-            return same.value if same.value >= 0 else None
-        if strength is not None:
-            of_product = quantity.convert(strength.unit)
-            if of_product is not None:
-                return of_product.value * strength.mg / strength.per
-    return None
+def _amount(quantity: Quantity | None, strength: Strength | None) -> _Amount:
+    """A quantity in mg or, when it is written per kilogram, in mg/kg; a count of tablets needs the strength of the product."""
+    if quantity is None or quantity.comparator or quantity.value < 0:
+        return None, None
+    mass = quantity.convert("mg")
+    if mass is not None:
+        return mass.value, None
+    product = quantity.convert(strength.unit) if strength is not None else None
+    if product is not None and strength is not None:
+        return product.value * strength.mg / strength.per, None
+    relative = quantity.convert("mg/kg")
+    return None, relative.value if relative is not None else None
 
 
 def _times_a_day(item: Element) -> Decimal | None:
@@ -176,19 +184,20 @@ def _times_a_day(item: Element) -> Decimal | None:
         return None
     if times is None:
         times = Decimal(len(moments)) if isinstance(moments, list) and moments else Decimal(1)
-    length = days(period, unit)
-    return times / length if length and times > 0 else None
+    length = Quantity(period, unit).convert("d")
+    return times / length.value if length is not None and times > 0 else None
 
 
-def _maximum(item: Element, strength: Strength | None, reading: Reading, unit: str) -> Decimal | None:
+def _maximum(item: Element, strength: Strength | None, reading: Reading) -> _Amount:
     """The most a day that maxDosePerPeriod allows."""
     ratio = item.get("maxDosePerPeriod")
-    if not isinstance(ratio, Mapping):
-        return None
-    amount = _amount(reading.quantity(ratio.get("numerator")), ratio.get("numerator"), strength, unit)
+    if not isinstance(ratio, dict):
+        return None, None
     period = reading.quantity(ratio.get("denominator"))
-    length = period.convert("d") if period is not None else None
-    return amount / length.value if amount is not None and length is not None and length.value > 0 else None
+    length = period.convert("d") if period is not None and not period.comparator else None
+    if length is None or length.value <= 0:
+        return None, None
+    return _scaled(_amount(reading.quantity(ratio.get("numerator")), strength), 1 / length.value)
 
 
 def _length(item: Element, reading: Reading) -> Decimal | None:
@@ -198,8 +207,7 @@ def _length(item: Element, reading: Reading) -> Decimal | None:
     if start is not None and end is not None and end.end > start.start:
         return Decimal((end.start.date() - start.start.date()).days + 1)
     bounds = repeat.get("boundsDuration")
-    if bounds is None and isinstance(repeat.get("boundsRange"), Mapping):
-        bounds = repeat["boundsRange"].get("high")  # type: ignore[attr-defined]
-    quantity = reading.quantity(bounds)
-    length = quantity.convert("d") if quantity is not None else None
-    return length.value if length is not None and length.value > 0 else None
+    span = repeat.get("boundsRange")
+    if bounds is None and isinstance(span, dict):
+        bounds = span.get("high")
+    return reading.days(bounds)

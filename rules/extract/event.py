@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from rules.extract.reading import Element, Reading, elements
 from rules.facts import Event, Origin
@@ -77,7 +77,7 @@ def encounters(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     reasons, has_reason = reading.reasons(resource)
     start, end = reading.period(resource.get("period"))
     kind = resource.get("class")
-    code = kind.get("code") if isinstance(kind, Mapping) else None
+    code = kind.get("code") if isinstance(kind, dict) else None
     yield Event(
         ref,
         "encounter",
@@ -120,7 +120,7 @@ def communications(resource: Element, ref: str, origin: Origin, reading: Reading
 def consents(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
     """A Consent (R4 6.2); the tags say whether its provisions deny or permit."""
     provision = resource.get("provision")
-    rules = [provision, *elements(provision.get("provision"))] if isinstance(provision, Mapping) else []
+    rules = [provision, *elements(provision.get("provision"))] if isinstance(provision, dict) else []
     codes = [code for rule in rules for code in elements(rule.get("code"))]
     concepts = reading.concepts(resource.get("category"), codes)
     if concepts:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
@@ -26,141 +26,159 @@ _INTENT = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """The drug of a resource: its concepts, the route its code implies, the strength of a single ingredient."""
+
+    concepts: frozenset[str]
+    route: str | None
+    strength: Strength | None
+    by_name: bool
+
+
 def requests(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Medication]:
     """A MedicationRequest (R4 11.1)."""
-    product = _drug(resource, ref, reading)
+    product = _product(resource, reading)
     if product is None:
         return
-    drug, strength = product
-    dose = course(resource.get("dosageInstruction"), strength, reading)
-    supply = resource.get("dispenseRequest")
+    dose = course(resource.get("dosageInstruction"), product.strength, reading)
     authored = reading.date(resource.get("authoredOn"))
+    start = dose.start or authored
     reasons, has_reason = reading.reasons(resource)
-    yield replace(
-        _with_course(drug, dose),
+    yield Medication(
+        ref,
+        "MedicationRequest",
+        product.concepts,
         status=reading.status(resource, "status", _REQUEST),
         intent=reading.status(resource, "intent", _INTENT),
         origin=origin,
         do_not_perform=flag(resource.get("doNotPerform")) is True,
-        start=dose.start or authored,
-        end=dose.end or _end(dose.start or authored, dose),
+        route=dose.route or product.route,
+        start=start,
+        end=dose.end or _end(start, dose),
         authored=authored,
-        days=dose.days if dose.days is not None else _supply(supply, reading),
+        mg_per_day=dose.mg_per_day,
+        mg_per_kg_day=dose.mg_per_kg_day,
+        days=dose.days if dose.days is not None else _supply(resource.get("dispenseRequest"), reading),
+        single=dose.single,
+        as_needed=dose.as_needed,
         reasons=reasons,
         has_reason=has_reason,
         status_reasons=_why(resource.get("statusReason"), reading),
         prior=target_of(resource.get("priorPrescription")),
+        matched_by_name=product.by_name,
     )
 
 
 def statements(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Medication]:
     """A MedicationStatement (R4 11.4)."""
-    product = _drug(resource, ref, reading)
+    product = _product(resource, reading)
     if product is None:
         return
-    drug, strength = product
-    dose = course(resource.get("dosage"), strength, reading)
+    dose = course(resource.get("dosage"), product.strength, reading)
     start, end = _effective(resource, reading)
     reasons, has_reason = reading.reasons(resource)
-    yield replace(
-        _with_course(drug, dose),
+    yield Medication(
+        ref,
+        "MedicationStatement",
+        product.concepts,
         status=reading.status(resource, "status", _STATEMENT),
         origin=origin,
+        route=dose.route or product.route,
         start=start or dose.start,
         end=end or dose.end,
         authored=reading.date(resource.get("dateAsserted")),
-        reasons=reasons,
-        has_reason=has_reason,
-        status_reasons=_why(resource.get("statusReason"), reading),
-    )
-
-
-def administrations(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Medication]:
-    """A MedicationAdministration (R4 11.3): one dose unless its period says more."""
-    product = _drug(resource, ref, reading)
-    if product is None:
-        return
-    drug, _ = product
-    dosage = resource.get("dosage")
-    amount = reading.quantity(dosage.get("dose")) if isinstance(dosage, Mapping) else None
-    dose = amount.convert("mg") if amount is not None and amount.unit != "1" else None
-    route = reading.terminology.route(dosage.get("route")) if isinstance(dosage, Mapping) else None
-    start, end = _effective(resource, reading)
-    reasons, has_reason = reading.reasons(resource)
-    yield replace(
-        drug,
-        status=reading.status(resource, "status", _ADMINISTRATION),
-        origin=origin,
-        route=route or drug.route,
-        start=start,
-        end=end,
-        mg_per_day=dose.value if dose is not None else None,
-        single=isinstance(resource.get("effectiveDateTime"), str),
-        reasons=reasons,
-        has_reason=has_reason,
-        status_reasons=_why(resource.get("statusReason"), reading),
-    )
-
-
-def dispenses(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Medication]:
-    """A MedicationDispense (R4 11.2)."""
-    product = _drug(resource, ref, reading)
-    if product is None:
-        return
-    drug, strength = product
-    dose = course(resource.get("dosageInstruction"), strength, reading)
-    supply = reading.quantity(resource.get("daysSupply"))
-    length = supply.convert("d") if supply is not None else None
-    yield replace(
-        _with_course(drug, dose),
-        status=reading.status(resource, "status", _DISPENSE),
-        origin=origin,
-        start=reading.date(resource.get("whenHandedOver")) or reading.date(resource.get("whenPrepared")),
-        days=dose.days if dose.days is not None else length.value if length is not None else None,
-    )
-
-
-def _drug(resource: Element, ref: str, reading: Reading) -> tuple[Medication, Strength | None] | None:
-    """The drug of a resource, coded or by reference, with the route its product code implies; None when it is on no list."""
-    codeable = reading.codeable(resource, "medicationCodeableConcept")
-    product = reading.resolve(resource.get("medicationReference"), resource)
-    codeables = [codeable]
-    strength = None
-    if product is not None and reading.usable({**product, "resourceType": resource.get("resourceType")}):
-        ingredients = elements(product.get("ingredient"))
-        codeables += [product.get("code"), *(item.get("itemCodeableConcept") for item in ingredients)]
-        if len(ingredients) == 1:
-            strength = _strength(ingredients[0].get("strength"), reading)
-    concepts = reading.concepts(*codeables)
-    route = next((found for item in codeables if (found := reading.terminology.product_route(item))), None)
-    kind = str(resource.get("resourceType"))
-    if concepts:
-        return Medication(ref, kind, concepts, route=route), strength
-    named = reading.terminology.drugs_named(codeables)
-    return (Medication(ref, kind, named, route=route, matched_by_name=True), strength) if named else None
-
-
-def _strength(ratio: object, reading: Reading) -> Strength | None:
-    """Strength of one ingredient as milligrams in so much of the product."""
-    if not isinstance(ratio, Mapping):
-        return None
-    above, below = reading.quantity(ratio.get("numerator")), reading.quantity(ratio.get("denominator"))
-    amount = above.convert("mg") if above is not None and above.unit != "1" else None
-    if amount is None or below is None or below.value <= 0 or amount.comparator or below.comparator:
-        return None
-    return Strength(amount.value, below.value, below.unit)
-
-
-def _with_course(drug: Medication, dose: Course) -> Medication:
-    return replace(
-        drug,
-        route=dose.route or drug.route,
         mg_per_day=dose.mg_per_day,
         mg_per_kg_day=dose.mg_per_kg_day,
         days=dose.days,
         single=dose.single,
         as_needed=dose.as_needed,
+        reasons=reasons,
+        has_reason=has_reason,
+        status_reasons=_why(resource.get("statusReason"), reading),
+        matched_by_name=product.by_name,
     )
+
+
+def administrations(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Medication]:
+    """A MedicationAdministration (R4 11.3): one dose unless its period says more."""
+    product = _product(resource, reading)
+    if product is None:
+        return
+    dosage = resource.get("dosage")
+    amount = reading.quantity(dosage.get("dose")) if isinstance(dosage, dict) else None
+    dose = amount.convert("mg") if amount is not None and not amount.comparator else None
+    route = reading.terminology.route(dosage.get("route")) if isinstance(dosage, dict) else None
+    start, end = _effective(resource, reading)
+    reasons, has_reason = reading.reasons(resource)
+    yield Medication(
+        ref,
+        "MedicationAdministration",
+        product.concepts,
+        status=reading.status(resource, "status", _ADMINISTRATION),
+        origin=origin,
+        route=route or product.route,
+        start=start,
+        end=end,
+        mg_per_day=dose.value if dose is not None else None,
+        single=start is not None and "effectiveDateTime" in resource,
+        reasons=reasons,
+        has_reason=has_reason,
+        status_reasons=_why(resource.get("statusReason"), reading),
+        matched_by_name=product.by_name,
+    )
+
+
+def dispenses(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Medication]:
+    """A MedicationDispense (R4 11.2)."""
+    product = _product(resource, reading)
+    if product is None:
+        return
+    dose = course(resource.get("dosageInstruction"), product.strength, reading)
+    yield Medication(
+        ref,
+        "MedicationDispense",
+        product.concepts,
+        status=reading.status(resource, "status", _DISPENSE),
+        origin=origin,
+        route=dose.route or product.route,
+        start=reading.date(resource.get("whenHandedOver")) or reading.date(resource.get("whenPrepared")),
+        mg_per_day=dose.mg_per_day,
+        mg_per_kg_day=dose.mg_per_kg_day,
+        days=dose.days if dose.days is not None else reading.days(resource.get("daysSupply")),
+        single=dose.single,
+        as_needed=dose.as_needed,
+        matched_by_name=product.by_name,
+    )
+
+
+def _product(resource: Element, reading: Reading) -> _Product | None:
+    """The drug of a resource, coded or by reference; None when it is on no list and no name in its text is."""
+    codeables = [reading.codeable(resource, "medicationCodeableConcept")]
+    target = reading.resolve(resource.get("medicationReference"), resource)
+    strength = None
+    if target is not None and reading.usable(target):
+        ingredients = elements(target.get("ingredient"))
+        codeables += [target.get("code"), *(item.get("itemCodeableConcept") for item in ingredients)]
+        if len(ingredients) == 1:
+            strength = _strength(ingredients[0].get("strength"), reading)
+    concepts = reading.concepts(*codeables)
+    named = frozenset[str]() if concepts else reading.terminology.drugs_named(codeables)
+    if not concepts and not named:
+        return None
+    route = next((found for item in codeables if (found := reading.terminology.product_route(item, named=bool(named)))), None)
+    return _Product(concepts or named, route, strength, bool(named))
+
+
+def _strength(ratio: object, reading: Reading) -> Strength | None:
+    """Strength of one ingredient as milligrams in so much of the product."""
+    if not isinstance(ratio, dict):
+        return None
+    above, below = reading.quantity(ratio.get("numerator")), reading.quantity(ratio.get("denominator"))
+    amount = above.convert("mg") if above is not None else None
+    if amount is None or below is None or below.value <= 0 or amount.comparator or below.comparator:
+        return None
+    return Strength(amount.value, below.value, below.unit)
 
 
 def _end(start: FhirDate | None, dose: Course) -> FhirDate | None:
@@ -175,14 +193,11 @@ def _end(start: FhirDate | None, dose: Course) -> FhirDate | None:
 
 def _supply(supply: object, reading: Reading) -> Decimal | None:
     """Expected supply duration times (repeats + 1), in days."""
-    if not isinstance(supply, Mapping):
+    if not isinstance(supply, dict):
         return None
-    quantity = reading.quantity(supply.get("expectedSupplyDuration"))
-    length = quantity.convert("d") if quantity is not None else None
+    length = reading.days(supply.get("expectedSupplyDuration"))
     repeats = number(supply.get("numberOfRepeatsAllowed", 0))
-    if length is None or length.value <= 0 or repeats is None or not 0 <= repeats <= 1000:
-        return None
-    return length.value * (1 + repeats)
+    return length * (1 + repeats) if length is not None and repeats is not None and 0 <= repeats <= 1000 else None
 
 
 def _effective(resource: Element, reading: Reading) -> tuple[FhirDate | None, FhirDate | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rules.extract.reading import Element, Reading, elements, flag
@@ -15,7 +15,7 @@ _STATUS = frozenset({"registered", "preliminary", "final", "amended", "corrected
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 
 
-def observations(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Observation]:
+def observations(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Observation]:
     """An Observation (R4 10.1) and its components; a genetics panel's own fact gathers its components' answers."""
     concepts = reading.concepts(reading.codeable(resource, "code"))
     status = reading.status(resource, "status", _STATUS)
@@ -94,12 +94,12 @@ def _is_normal(item: Element) -> bool:
     kind = item.get("type")
     if kind is None:
         return True
-    codings = elements(kind.get("coding")) if isinstance(kind, Mapping) else []
+    codings = elements(kind.get("coding")) if isinstance(kind, dict) else []
     return any(coding.get("code") == "normal" for coding in codings)
 
 
 def _limit(raw: object, value: Quantity | None, concepts: frozenset[str], reading: Reading) -> Quantity | None:
     limit = reading.quantity(raw, concepts)
-    if limit is not None and limit.unit == "1" and value is not None and isinstance(raw, Mapping) and not {"code", "unit"} & raw.keys():
+    if limit is not None and limit.unit == "1" and value is not None and isinstance(raw, dict) and not {"code", "unit"} & raw.keys():
         return replace(limit, unit=value.unit)
     return limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from rules.extract.reading import Element, Reading, elements
 from rules.facts import Event, Origin
@@ -18,7 +18,7 @@ _ACHIEVEMENT = "http://terminology.hl7.org/CodeSystem/goal-achievement"
 
 def plans(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
     """A CarePlan (R4 9.4) by category and the codes of its activities; `reasons` are the conditions it addresses."""
-    details = [detail for item in elements(resource.get("activity")) if isinstance(detail := item.get("detail"), Mapping)]
+    details = [detail for item in elements(resource.get("activity")) if isinstance(detail := item.get("detail"), dict)]
     concepts = reading.concepts(resource.get("category"), *(detail.get("code") for detail in details))
     if concepts:
         start, end = reading.period(resource.get("period"))
@@ -41,7 +41,7 @@ def goals(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
     codings = resource.get("achievementStatus")
     codes = {
         code
-        for coding in (elements(codings.get("coding")) if isinstance(codings, Mapping) else [])
+        for coding in (elements(codings.get("coding")) if isinstance(codings, dict) else [])
         if isinstance(system := coding.get("system"), str)
         and isinstance(code := coding.get("code"), str)
         and reading.terminology.system(system) == _ACHIEVEMENT

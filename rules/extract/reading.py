@@ -7,15 +7,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
 from rules.facts import Origin
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, is_unit, number
 from rules.terminology import Terminology
 
-__all__ = ["UNREADABLE", "Element", "Input", "Reading", "elements", "first", "flag", "text"]
+__all__ = [
+    "MALFORMED",
+    "MODIFIED",
+    "UNREADABLE",
+    "Element",
+    "Input",
+    "Known",
+    "Reading",
+    "elements",
+    "first",
+    "flag",
+    "reference_of",
+    "target_of",
+]
 
-Element = Mapping[str, object]
+Element: TypeAlias = dict[str, object]
 
 UNREADABLE = "unreadable"
 MALFORMED = "a resource of this type could not be read"
@@ -29,21 +43,26 @@ _COMPARATORS = frozenset({"", "<", "<=", ">=", ">"})
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One resource of the request; `resource` may be any JSON value. `url` is the fullUrl of its bundle entry, for references by urn:uuid."""
+    """One resource of the request, any JSON value. `url` is the fullUrl of its bundle entry, for references by urn:uuid."""
 
     resource: object
     origin: Origin = Origin.RECORD
     url: str = ""
 
 
-def text(value: object) -> str | None:
-    """A string that is not blank."""
-    return value if isinstance(value, str) and value.strip() else None
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An Input that is a JSON object, with its reference."""
+
+    ref: str
+    resource: Element
+    origin: Origin
+    url: str
 
 
 def elements(value: object) -> list[Element]:
     """The objects of a list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def first(value: object) -> Element:
@@ -59,17 +78,17 @@ def flag(value: object) -> bool | None:
 class Reading:
     """One extraction: the terminology, the moment, all resources by reference, and what could not be read."""
 
-    def __init__(self, inputs: Iterable[tuple[str, Element]], terminology: Terminology, as_of: datetime, unread: Mapping[str, str]) -> None:
+    def __init__(self, inputs: Iterable[Known], terminology: Terminology, as_of: datetime, unread: Mapping[str, str]) -> None:
         self.terminology = terminology
         self.as_of = as_of
         self.unread: dict[str, str] = dict(unread)
         self.birth: FhirDate | None = None
         self._dates: dict[str, FhirDate | None] = {}
         self._resources: dict[str, Element] = {}
-        for url, resource in inputs:
-            self._resources.setdefault(reference_of(resource), resource)
-            if url:
-                self._resources.setdefault(url, resource)
+        for item in inputs:
+            self._resources.setdefault(item.ref, item.resource)
+            if item.url:
+                self._resources.setdefault(item.url, item.resource)
 
     # -- values
 
@@ -83,7 +102,7 @@ class Reading:
 
     def period(self, value: object) -> tuple[FhirDate | None, FhirDate | None]:
         """Start and end of a Period."""
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None, None
         return self.date(value.get("start")), self.date(value.get("end"))
 
@@ -93,7 +112,7 @@ class Reading:
             value = resource.get(name)
             if isinstance(value, str):
                 found = self.date(value)
-            elif isinstance(value, Mapping):
+            elif isinstance(value, dict):
                 start, end = self.period(value)
                 found = end or start
             else:
@@ -104,7 +123,7 @@ class Reading:
 
     def quantity(self, value: object, concepts: frozenset[str] = frozenset()) -> Quantity | None:
         """A Quantity (R4 2.24.0.7) whose unit is known; a bare number has the unit "1"."""
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         amount = number(value.get("value"))
         unit = self.unit(value)
@@ -113,11 +132,19 @@ class Reading:
             return None
         return Quantity(amount, unit, comparator, self.terminology.bridges(concepts) if concepts else ())
 
+    def days(self, value: object) -> Decimal | None:
+        """A Duration in days, when it is known and longer than nothing."""
+        quantity = self.quantity(value)
+        length = quantity.convert("d") if quantity is not None and not quantity.comparator else None
+        return length.value if length is not None and length.value > 0 else None
+
     def unit(self, value: Element) -> str | None:
         """The UCUM code of a Quantity: `code` when the system is UCUM, else `unit` when it is exactly one or a listed alias."""
         code, system, name = value.get("code"), value.get("system"), value.get("unit")
         if isinstance(system, str) and isinstance(code, str):
-            return code if self.terminology.system(system) == _UCUM else None
+            if self.terminology.system(system) != _UCUM:
+                return None
+            return code if is_unit(code) else self.terminology.unit_alias(code) or code
         if code is None and name is None:
             return "1"
         for candidate in (code, name):
@@ -134,7 +161,7 @@ class Reading:
     def codeable(self, resource: Element, name: str) -> object:
         """The element `name`; notes a malformed resource when it is there and is no object."""
         value = resource.get(name)
-        if value is not None and not isinstance(value, Mapping):
+        if value is not None and not isinstance(value, dict):
             self.malformed(resource)
         return value
 
@@ -142,6 +169,8 @@ class Reading:
         """The concepts of CodeableConcepts or of lists of them."""
         found: frozenset[str] = frozenset()
         for codeable in codeables:
+            if codeable is None:
+                continue
             for item in codeable if isinstance(codeable, list) else (codeable,):
                 concepts = self.terminology.coding_concepts(item)
                 if concepts:
@@ -152,10 +181,12 @@ class Reading:
         """Our words for coded answers, and for a `text` that is exactly one of the words."""
         found: set[str] = set()
         for codeable in codeables:
+            if codeable is None:
+                continue
             for item in codeable if isinstance(codeable, list) else (codeable,):
                 known = self.terminology.answers(item)
                 found |= known
-                if not known and isinstance(item, Mapping) and isinstance(item.get("text"), str):
+                if not known and isinstance(item, dict) and isinstance(item.get("text"), str):
                     word = self.terminology.answer_word(item["text"])
                     found |= {word} if word else set()
         return frozenset(found)
@@ -172,7 +203,7 @@ class Reading:
         value = resource.get(name)
         if value is None:
             return None
-        codings = elements(value.get("coding")) if isinstance(value, Mapping) else []
+        codings = elements(value.get("coding")) if isinstance(value, dict) else []
         codes = {coding.get("code") for coding in codings if isinstance(coding.get("code"), str)} & allowed
         return str(codes.pop()) if len(codes) == 1 else UNREADABLE
 
@@ -180,7 +211,7 @@ class Reading:
 
     def resolve(self, reference: object, within: Element) -> Element | None:
         """The resource a Reference points to: contained, or anywhere in the request."""
-        target = reference.get("reference") if isinstance(reference, Mapping) else None
+        target = reference.get("reference") if isinstance(reference, dict) else None
         if not isinstance(target, str) or len(target) > 500:
             return None
         if target.startswith("#"):
@@ -227,12 +258,6 @@ def reference_of(resource: Element) -> str:
 
 def target_of(reference: object) -> str | None:
     """Type/id of a Reference as written, whether or not it can be resolved."""
-    target = reference.get("reference") if isinstance(reference, Mapping) else None
+    target = reference.get("reference") if isinstance(reference, dict) else None
     match = _REFERENCE.fullmatch(target) if isinstance(target, str) and len(target) <= 500 else None
     return f"{match[1]}/{match[2]}" if match else None
-
-
-def days(value: Decimal, unit: str) -> Decimal | None:
-    """A length of time in days."""
-    length = Quantity(value, unit).convert("d")
-    return None if length is None else length.value
