@@ -45,8 +45,8 @@ docs: $(READY) ## Generate the reference pages and check every link and example
 	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m pytest -q tests/docs
 
-engine-million: $(READY) ## Compare both engines on a million random programs (hours)
-	@ENGINE_CASES=1000000 $(BIN)/python -m pytest -q --timeout 0 tests/generative
+engine-million: $(READY) ## Compare both engines on a million random cases (long)
+	@$(BIN)/python -m tests.generative.engine.million 1000000
 
 lock: $(READY) ## Pin every dependency again with hashes (needs uv)
 	@sh tools/lock.sh
