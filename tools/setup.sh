@@ -3,6 +3,7 @@
 # Needs Python 3.11 or 3.12 with its headers and the venv module, and a C compiler (durable_rules is built from source).
 set -eu
 cd "$(dirname "$0")/.."
+place=$(pwd -P) # as make spells it, also when the folder is reached through a link
 venv=.venv
 
 fail() {
@@ -58,10 +59,10 @@ find_python
 check_parts
 echo "setting up $venv with $("$PYTHON" --version) (a minute or two, once)"
 # An environment of another Python, or one that was moved here from elsewhere, is made anew.
-if ! { [ "$(cat "$venv/.place" 2>/dev/null)" = "$PWD" ] && is_supported "$venv/bin/python"; }; then
+if ! { [ "$(cat "$venv/.place" 2>/dev/null)" = "$place" ] && is_supported "$venv/bin/python"; }; then
     rm -rf "$venv"
     "$PYTHON" -m venv "$venv" || fail "$PYTHON could not make a virtual environment" "Debian, Ubuntu: apt-get install python3-venv"
 fi
-printf '%s\n' "$PWD" >"$venv/.place"
+printf '%s\n' "$place" >"$venv/.place"
 install
 touch "$venv/.ready"
