@@ -131,7 +131,7 @@ class Observation:
     ObservationInterpretation codes (POS, NEG, A, H, L, N ...). `low` and `high` are the normal reference range.
     `valued` is false when there is neither value, component value nor interpretation (dataAbsentReason alone); true with
     nothing in `value`, `truth`, `answers` and `date` means a value that could not be understood. `date` is a value that is a date.
-    A genetics panel's own fact carries the answers of its components (gene symbol and significance together).
+    A genetics panel's own fact carries the answers of its components (gene symbol and significance together) and the copy number as value.
     """
 
     ref: str

@@ -265,8 +265,7 @@ def _drug_names(rows: Iterable[CodeRow]) -> dict[str, frozenset[str]]:
     for row in rows:
         if row.kind == "medication" and row.system in (RXNORM, ATC) and not row.product_level and "vaccine" not in row.concept:
             for name in {" ".join(_WORDS.findall(text.lower())) for text in (row.label, row.display)}:
-                if len(name) >= 5:
-                    found[name] = found.get(name, _NONE) | {row.concept}
+                found[name] = found.get(name, _NONE) | {row.concept}
     return found
 
 

@@ -15,6 +15,7 @@ _REPORT = frozenset(
 )
 _IMAGING = frozenset({"registered", "available", "cancelled", "entered-in-error", "unknown"})
 _ENCOUNTER = frozenset({"planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled", "entered-in-error", "unknown"})
+_CLASS = frozenset({"AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "PRENC", "SS", "VR"})
 _FLAG = frozenset({"active", "inactive", "entered-in-error"})
 _CONSENT = frozenset({"draft", "proposed", "active", "rejected", "inactive", "entered-in-error"})
 
@@ -86,7 +87,7 @@ def encounters(resource: Element, ref: str, origin: Origin, reading: Reading) ->
         when=start or end,
         end=end,
         origin=origin,
-        tags=frozenset({code} if isinstance(code, str) else ()),
+        tags=frozenset({code} if isinstance(code, str) and code in _CLASS else ()),
         reasons=reasons,
         has_reason=has_reason,
     )

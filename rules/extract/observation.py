@@ -28,14 +28,25 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
             continue
         part = value_of(component, ref, reading.concepts(component.get("code")), reading)
         parts.append(replace(part, status=status, when=when, body_sites=sites, focus=focus))
-    if concepts or any("gene-studied" in part.concepts for part in parts):
+    is_panel = any("gene-studied" in part.concepts for part in parts)
+    if concepts or is_panel:
         whole = value_of(resource, ref, concepts, reading)
-        if any("gene-studied" in part.concepts for part in parts):
-            concepts = concepts.union(*(part.concepts for part in parts))
-            whole = replace(whole, concepts=concepts, answers=whole.answers.union(*(part.answers for part in parts)))
+        if is_panel:
+            whole = _gathered(whole, parts)
         valued = whole.valued or any(part.valued for part in parts)
         yield replace(whole, status=status, when=when, body_sites=sites, focus=focus, valued=valued)
     yield from (part for part in parts if part.concepts)
+
+
+def _gathered(whole: Observation, parts: list[Observation]) -> Observation:
+    """A genetics panel as one fact: gene and significance among the answers, the copy number as value."""
+    copies = [part.value for part in parts if "gene-copies" in part.concepts and part.value is not None]
+    return replace(
+        whole,
+        concepts=whole.concepts.union(*(part.concepts for part in parts)),
+        answers=whole.answers.union(*(part.answers for part in parts)),
+        value=copies[0] if len(copies) == 1 and whole.value is None else whole.value,
+    )
 
 
 def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Reading) -> Observation:

@@ -13,6 +13,9 @@ _PLAN = frozenset({"draft", "active", "on-hold", "revoked", "completed", "entere
 _GOAL = frozenset({"proposed", "planned", "accepted", "active", "on-hold", "completed", "cancelled", "entered-in-error", "rejected"})
 _DEVICE = frozenset({"active", "inactive", "entered-in-error", "unknown"})
 _USE = frozenset({"active", "completed", "entered-in-error", "intended", "stopped", "on-hold"})
+_ACHIEVED = frozenset(
+    {"in-progress", "improving", "worsening", "no-change", "achieved", "sustaining", "not-achieved", "no-progress", "not-attainable"}
+)
 _ACHIEVEMENT = "http://terminology.hl7.org/CodeSystem/goal-achievement"
 
 
@@ -44,6 +47,7 @@ def goals(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
         for coding in (elements(codings.get("coding")) if isinstance(codings, dict) else [])
         if isinstance(system := coding.get("system"), str)
         and isinstance(code := coding.get("code"), str)
+        and code in _ACHIEVED
         and reading.terminology.system(system) == _ACHIEVEMENT
     }
     concepts = reading.concepts(resource.get("description"), resource.get("category"))

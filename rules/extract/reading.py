@@ -243,9 +243,13 @@ class Reading:
         self.unread.setdefault(str(resource.get("resourceType")), MALFORMED)
 
     def usable(self, resource: Element) -> bool:
-        """False, and noted, when a modifier extension or implicit rules could change the meaning (R4 2.1.21.5, 2.26.3.4)."""
+        """False, and noted, when a modifier extension, implicit rules (R4 2.1.21.5, 2.26.3.4) or an unreadable doNotPerform
+        could change the meaning."""
         if resource.get("modifierExtension") or resource.get("implicitRules"):
             self.unread.setdefault(str(resource.get("resourceType")), MODIFIED)
+            return False
+        if not isinstance(resource.get("doNotPerform", False), bool):
+            self.malformed(resource)
             return False
         return True
 

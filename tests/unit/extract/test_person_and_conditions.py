@@ -1,0 +1,178 @@
+"""Patient, Condition, AllergyIntolerance, FamilyMemberHistory."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.facts import Condition
+from tests.unit.extract.conftest import Read
+from tests.unit.extract.samples import ALS, HL7, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
+
+CLINICAL = HL7 + "condition-clinical"
+VERIFICATION = HL7 + "condition-ver-status"
+
+
+def condition(read: Read, **content: object) -> Condition:
+    (found,) = read(resource("Patient", "p", birthDate="1980-02-03"), resource("Condition", "c", code=cc(ALS), **content)).conditions
+    return found
+
+
+def test_a_patient_is_a_person(read: Read) -> None:
+    person = read(resource("Patient", "p", birthDate="1980-02", gender="female", deceasedBoolean=False)).person
+    assert person is not None
+    assert (person.ref, person.birth and person.birth.text, person.gender, person.deceased) == ("Patient/p", "1980-02", "female", False)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"birthDate": 1980, "gender": "F", "deceasedBoolean": "yes"}, {"gender": []}, {"deceasedBoolean": None}]
+)
+def test_an_unreadable_patient_is_a_person_of_whom_nothing_is_known(read: Read, content: Json) -> None:
+    person = read(resource("Patient", **content)).person
+    assert person is not None
+    assert (person.birth, person.gender, person.deceased) == (None, None, False)
+
+
+@pytest.mark.parametrize("content", [{"deceasedBoolean": True}, {"deceasedDateTime": "2026-01-01"}, {"deceasedDateTime": "unreadable"}])
+def test_a_dead_patient_is_dead_even_when_the_date_is_unreadable(read: Read, content: Json) -> None:
+    person = read(resource("Patient", **content)).person
+    assert person is not None
+    assert person.deceased
+
+
+def test_of_several_patients_the_first_by_reference_counts(read: Read) -> None:
+    person = read(resource("Patient", "b"), resource("Patient", "a")).person
+    assert person is not None
+    assert person.ref == "Patient/a"
+
+
+def test_a_condition_keeps_its_statuses_and_dates(read: Read) -> None:
+    found = condition(
+        read,
+        clinicalStatus=cc((CLINICAL, "resolved")),
+        verificationStatus=cc((VERIFICATION, "entered-in-error")),
+        onsetDateTime="2024-05",
+        recordedDate="2024-06-01",
+        abatementDateTime="2025",
+        severity=cc((SNOMED, "24484000")),
+        bodySite=[cc((SNOMED, "56459004"))],
+    )
+    assert (found.concepts, found.clinical, found.verification) == (names("als"), "resolved", "entered-in-error")
+    assert (str(found.onset), str(found.recorded), found.abated, str(found.abatement)) == ("2024-05", "2024-06-01", True, "2025")
+    assert (found.severity, found.body_sites) == (names("severe"), names("foot"))
+
+
+def test_missing_statuses_are_missing(read: Read) -> None:
+    found = condition(read)
+    assert (found.clinical, found.verification, found.onset, found.recorded, found.abated) == (None, None, None, None, False)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "confirmed",
+        5,
+        [],
+        {},
+        {"text": "confirmed"},
+        cc((VERIFICATION, "sure")),
+        cc((VERIFICATION, "confirmed"), (VERIFICATION, "refuted")),
+        {"coding": "x"},
+    ],
+)
+def test_a_status_that_cannot_be_understood_is_unreadable_and_not_missing(read: Read, status: object) -> None:
+    assert condition(read, verificationStatus=status).verification == "unreadable"
+
+
+def test_a_status_is_understood_beside_a_local_code(read: Read) -> None:
+    assert condition(read, clinicalStatus=cc(("http://local", "A1"), (CLINICAL, "relapse"))).clinical == "relapse"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"onsetPeriod": {"start": "2020-01", "end": "2021"}}, "2020-01"),
+        ({"onsetAge": quantity(30, "a")}, "2010"),
+        ({"onsetAge": {"value": 18, "unit": "months"}}, "1981-08"),
+        ({"onsetAge": quantity(10, "d")}, "1980-02-13"),
+        ({"onsetRange": {"low": quantity(30, "a"), "high": quantity(40, "a")}}, "2010"),
+        ({"onsetString": "in 2010"}, "None"),
+        ({"onsetAge": quantity(30, "kg")}, "None"),
+        ({"onsetAge": quantity(-1, "a")}, "None"),
+        ({"onsetAge": quantity(6000, "d")}, "None"),
+        ({"onsetAge": {"value": "30", "unit": "a"}}, "None"),
+        ({"onsetAge": 30}, "None"),
+        ({"onsetDateTime": "never"}, "None"),
+    ],
+)
+def test_onset_is_read_in_every_form_that_is_a_date(read: Read, content: Json, text: str) -> None:
+    assert str(condition(read, **content).onset) == text
+
+
+def test_an_onset_age_without_a_birth_date_is_unknown(read: Read) -> None:
+    (found,) = read(resource("Condition", code=cc(ALS), onsetAge=quantity(30, "a"))).conditions
+    assert found.onset is None
+
+
+@pytest.mark.parametrize(
+    ("content", "abated"),
+    [
+        ({"abatementString": "better"}, True),
+        ({"abatementAge": quantity(40, "a")}, True),
+        ({"abatementBoolean": False}, False),
+        ({"abatementBoolean": True}, True),
+        ({"abatementDateTime": None}, False),
+    ],
+)
+def test_any_abatement_counts_as_abated(read: Read, content: Json, abated: bool) -> None:
+    assert condition(read, **content).abated is abated
+
+
+@pytest.mark.parametrize("code", [cc((SNOMED, "160245001")), cc((SNOMED, "000")), {"text": "ALS"}, None])
+def test_a_condition_on_no_list_is_no_fact(read: Read, code: object) -> None:
+    assert read(resource("Condition", code=code)).conditions == ()
+
+
+def test_an_allergy_names_substance_and_reaction_substances(read: Read) -> None:
+    (found,) = read(
+        resource(
+            "AllergyIntolerance",
+            code=cc(PREDNISONE),
+            reaction=[{"substance": cc(("http://www.whocc.no/atc", "L04AX01"))}, 5],
+            clinicalStatus=cc((HL7 + "allergyintolerance-clinical", "active")),
+            verificationStatus=cc((HL7 + "allergyintolerance-verification", "refuted")),
+            recordedDate="2020-01-01",
+        )
+    ).allergies
+    assert (found.concepts, found.clinical, found.verification, str(found.when)) == (
+        names("prednisone", "azathioprine"),
+        "active",
+        "refuted",
+        "2020-01-01",
+    )
+
+
+def test_an_allergy_on_no_list_is_no_fact(read: Read) -> None:
+    assert read(resource("AllergyIntolerance", code=cc((SNOMED, "91935009")))).allergies == ()
+
+
+@pytest.mark.parametrize(
+    ("relation", "first"),
+    [("MTH", True), ("NBRO", True), ("SIS", True), ("HBRO", False), ("STPFTH", False), ("GRMTH", False), ("x", False)],
+)
+def test_relatives_are_first_degree_by_blood_only(read: Read, relation: str, first: bool) -> None:
+    (found,) = read(
+        resource("FamilyMemberHistory", status="completed", relationship=cc((HL7 + "v3-RoleCode", relation)), condition=[{"code": cc(ALS)}])
+    ).relatives
+    assert (found.concepts, found.first_degree, found.status) == (names("als"), first, "completed")
+
+
+def test_each_coded_condition_of_a_relative_is_a_fact_and_never_a_diagnosis(read: Read) -> None:
+    record = read(
+        resource(
+            "FamilyMemberHistory",
+            condition=[{"code": cc(ALS)}, {"code": {"text": "stroke"}}, {"code": cc(ALS), "modifierExtension": [{"url": "x"}]}, 5],
+        )
+    )
+    assert len(record.relatives) == 1
+    assert record.conditions == ()
+    assert "FamilyMemberHistory" in record.unread
