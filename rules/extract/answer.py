@@ -16,7 +16,6 @@ from rules.terminology import CONCEPT_SYSTEM
 
 __all__ = ["answers"]
 
-_STATUS = frozenset({"in-progress", "completed", "amended", "entered-in-error", "stopped"})
 _DEPTH = 12
 
 
@@ -24,7 +23,7 @@ def answers(resource: Element, ref: str, origin: Origin, reading: Reading) -> It
     """The recognised items of a QuestionnaireResponse (R4 9.10), at any depth up to twelve."""
     url = resource.get("questionnaire")
     form = url.partition("|")[0] if isinstance(url, str) else ""
-    status = reading.status(resource, "status", _STATUS)
+    status = reading.status(resource)
     when = reading.date(resource.get("authored"))
     yield from _items(resource, 0, ref, form, status, when, origin, reading)
 

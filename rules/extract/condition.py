@@ -14,7 +14,6 @@ __all__ = ["allergies", "conditions", "relatives"]
 
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
 _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
-_FAMILY = frozenset({"partial", "completed", "entered-in-error", "health-unknown"})
 _AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day", "wk": "week", "mo": "month", "a": "year"}
 
 
@@ -70,7 +69,7 @@ def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) ->
 
 def relatives(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Relative]:
     """Each coded condition of a FamilyMemberHistory (R4 9.5)."""
-    status = reading.status(resource, "status", _FAMILY)
+    status = reading.status(resource)
     first_degree = "first-degree" in reading.answers(resource.get("relationship"))
     for entry in elements(resource.get("condition")):
         if not reading.usable({**entry, "resourceType": "FamilyMemberHistory"}):

@@ -9,15 +9,7 @@ from rules.facts import Event, Origin
 
 __all__ = ["communications", "consents", "encounters", "flags", "imaging", "procedures", "reports"]
 
-_EVENT = frozenset({"preparation", "in-progress", "not-done", "on-hold", "stopped", "completed", "entered-in-error", "unknown"})
-_REPORT = frozenset(
-    {"registered", "partial", "preliminary", "final", "amended", "corrected", "appended", "cancelled", "entered-in-error", "unknown"}
-)
-_IMAGING = frozenset({"registered", "available", "cancelled", "entered-in-error", "unknown"})
-_ENCOUNTER = frozenset({"planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled", "entered-in-error", "unknown"})
 _CLASS = frozenset({"AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "PRENC", "SS", "VR"})
-_FLAG = frozenset({"active", "inactive", "entered-in-error"})
-_CONSENT = frozenset({"draft", "proposed", "active", "rejected", "inactive", "entered-in-error"})
 
 
 def procedures(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
@@ -29,7 +21,7 @@ def procedures(resource: Element, ref: str, origin: Origin, reading: Reading) ->
             ref,
             "procedure",
             concepts,
-            status=reading.status(resource, "status", _EVENT),
+            status=reading.status(resource),
             when=reading.when(resource, "performedDateTime", "performedPeriod"),
             end=reading.period(resource.get("performedPeriod"))[1],
             origin=origin,
@@ -48,7 +40,7 @@ def reports(resource: Element, ref: str, origin: Origin, reading: Reading) -> It
             ref,
             "report",
             concepts,
-            status=reading.status(resource, "status", _REPORT),
+            status=reading.status(resource),
             when=reading.when(resource, "effectiveDateTime", "effectivePeriod", "issued"),
             origin=origin,
             tags=reading.answers(conclusions) | reading.concepts(conclusions),
@@ -65,7 +57,7 @@ def imaging(resource: Element, ref: str, origin: Origin, reading: Reading) -> It
             ref,
             "imaging",
             concepts,
-            status=reading.status(resource, "status", _IMAGING),
+            status=reading.status(resource),
             when=reading.date(resource.get("started")),
             origin=origin,
             reasons=reasons,
@@ -83,7 +75,7 @@ def encounters(resource: Element, ref: str, origin: Origin, reading: Reading) ->
         ref,
         "encounter",
         reading.concepts(resource.get("type"), resource.get("serviceType"), kind) | {"any"},
-        status=reading.status(resource, "status", _ENCOUNTER),
+        status=reading.status(resource),
         when=start or end,
         end=end,
         origin=origin,
@@ -98,7 +90,7 @@ def flags(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
     concepts = reading.concepts(reading.codeable(resource, "code"), resource.get("category"))
     if concepts:
         start, end = reading.period(resource.get("period"))
-        yield Event(ref, "flag", concepts, status=reading.status(resource, "status", _FLAG), when=start, end=end, origin=origin)
+        yield Event(ref, "flag", concepts, status=reading.status(resource), when=start, end=end, origin=origin)
 
 
 def communications(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
@@ -110,7 +102,7 @@ def communications(resource: Element, ref: str, origin: Origin, reading: Reading
             ref,
             "communication",
             concepts,
-            status=reading.status(resource, "status", _EVENT),
+            status=reading.status(resource),
             when=reading.date(resource.get("sent")) or reading.date(resource.get("received")),
             origin=origin,
             reasons=reasons,
@@ -129,7 +121,7 @@ def consents(resource: Element, ref: str, origin: Origin, reading: Reading) -> I
             ref,
             "consent",
             concepts,
-            status=reading.status(resource, "status", _CONSENT),
+            status=reading.status(resource),
             when=reading.date(resource.get("dateTime")),
             origin=origin,
             tags=frozenset(kind for rule in rules if isinstance(kind := rule.get("type"), str) and kind in ("deny", "permit")),

@@ -15,16 +15,6 @@ from rules.quantity import number
 
 __all__ = ["administrations", "dispenses", "requests", "statements"]
 
-_REQUEST = frozenset({"active", "on-hold", "cancelled", "completed", "entered-in-error", "stopped", "draft", "unknown"})
-_STATEMENT = frozenset({"active", "completed", "entered-in-error", "intended", "stopped", "on-hold", "unknown", "not-taken"})
-_ADMINISTRATION = frozenset({"in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"})
-_DISPENSE = frozenset(
-    {"preparation", "in-progress", "cancelled", "on-hold", "completed", "entered-in-error", "stopped", "declined", "unknown"}
-)
-_INTENT = frozenset(
-    {"proposal", "plan", "order", "original-order", "reflex-order", "filler-order", "instance-order", "option", "directive"}
-)
-
 
 @dataclass(frozen=True, slots=True)
 class _Product:
@@ -49,8 +39,8 @@ def requests(resource: Element, ref: str, origin: Origin, reading: Reading) -> I
         ref,
         "MedicationRequest",
         product.concepts,
-        status=reading.status(resource, "status", _REQUEST),
-        intent=reading.status(resource, "intent", _INTENT),
+        status=reading.status(resource),
+        intent=reading.intent(resource),
         origin=origin,
         do_not_perform=flag(resource.get("doNotPerform")) is True,
         route=dose.route or product.route,
@@ -82,7 +72,7 @@ def statements(resource: Element, ref: str, origin: Origin, reading: Reading) ->
         ref,
         "MedicationStatement",
         product.concepts,
-        status=reading.status(resource, "status", _STATEMENT),
+        status=reading.status(resource),
         origin=origin,
         route=dose.route or product.route,
         start=start or dose.start,
@@ -115,7 +105,7 @@ def administrations(resource: Element, ref: str, origin: Origin, reading: Readin
         ref,
         "MedicationAdministration",
         product.concepts,
-        status=reading.status(resource, "status", _ADMINISTRATION),
+        status=reading.status(resource),
         origin=origin,
         route=route or product.route,
         start=start,
@@ -139,7 +129,7 @@ def dispenses(resource: Element, ref: str, origin: Origin, reading: Reading) -> 
         ref,
         "MedicationDispense",
         product.concepts,
-        status=reading.status(resource, "status", _DISPENSE),
+        status=reading.status(resource),
         origin=origin,
         route=dose.route or product.route,
         start=reading.date(resource.get("whenHandedOver")) or reading.date(resource.get("whenPrepared")),

@@ -11,14 +11,13 @@ from rules.quantity import Quantity, number
 
 __all__ = ["observations", "value_of"]
 
-_STATUS = frozenset({"registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"})
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 
 
 def observations(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Observation]:
     """An Observation (R4 10.1) and its components; a genetics panel's own fact gathers its components' answers."""
     concepts = reading.concepts(reading.codeable(resource, "code"))
-    status = reading.status(resource, "status", _STATUS)
+    status = reading.status(resource)
     when = reading.when(resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod") or reading.date(resource.get("issued"))
     sites = reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite"))
     focus = reading.referred(resource.get("focus"), resource)

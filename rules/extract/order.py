@@ -9,14 +9,6 @@ from rules.facts import Event, Medication, Origin
 
 __all__ = ["appointments", "immunizations", "orders", "recommendations"]
 
-_REQUEST = frozenset({"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"})
-_INTENT = frozenset(
-    {"proposal", "plan", "directive", "order", "original-order", "reflex-order", "filler-order", "instance-order", "option"}
-)
-_APPOINTMENT = frozenset(
-    {"proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow", "entered-in-error", "checked-in", "waitlist"}
-)
-_IMMUNIZATION = frozenset({"completed", "entered-in-error", "not-done"})
 # Procedures that rules treat as therapies: `draft = "VS-PLEX"` reads them beside drugs.
 _THERAPIES = frozenset({"plasmapheresis", "immunoglobulin-infusion"})
 
@@ -32,7 +24,7 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
     reasons, has_reason = reading.reasons(resource)
     if not concepts:
         return
-    status = reading.status(resource, "status", _REQUEST)
+    status = reading.status(resource)
     forbidden = flag(resource.get("doNotPerform")) is True
     when = reading.when(resource, "occurrenceDateTime", "occurrencePeriod")
     authored = reading.date(resource.get("authoredOn"))
@@ -43,7 +35,7 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
             "ServiceRequest",
             drugs,
             status=status,
-            intent=reading.status(resource, "intent", _INTENT),
+            intent=reading.intent(resource),
             origin=origin,
             do_not_perform=forbidden,
             start=when or authored,
@@ -72,7 +64,7 @@ def appointments(resource: Element, ref: str, origin: Origin, reading: Reading) 
     concepts = reading.concepts(resource.get("serviceType"), resource.get("specialty"), resource.get("serviceCategory")) | reasons
     if not concepts:
         return
-    status = reading.status(resource, "status", _APPOINTMENT)
+    status = reading.status(resource)
     start = reading.date(resource.get("start"))
     drugs = _therapy(concepts, reading)
     if drugs:
@@ -115,7 +107,7 @@ def immunizations(resource: Element, ref: str, origin: Origin, reading: Reading)
             ref,
             "immunization",
             concepts,
-            status=reading.status(resource, "status", _IMMUNIZATION),
+            status=reading.status(resource),
             when=reading.date(resource.get("occurrenceDateTime")) or reading.date(resource.get("recorded")),
             origin=origin,
             reasons=reasons,

@@ -9,10 +9,6 @@ from rules.facts import Event, Origin
 
 __all__ = ["devices", "goals", "plans", "uses"]
 
-_PLAN = frozenset({"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"})
-_GOAL = frozenset({"proposed", "planned", "accepted", "active", "on-hold", "completed", "cancelled", "entered-in-error", "rejected"})
-_DEVICE = frozenset({"active", "inactive", "entered-in-error", "unknown"})
-_USE = frozenset({"active", "completed", "entered-in-error", "intended", "stopped", "on-hold"})
 _ACHIEVED = frozenset(
     {"in-progress", "improving", "worsening", "no-change", "achieved", "sustaining", "not-achieved", "no-progress", "not-attainable"}
 )
@@ -29,7 +25,7 @@ def plans(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
             ref,
             "plan",
             concepts,
-            status=reading.status(resource, "status", _PLAN),
+            status=reading.status(resource),
             when=start or reading.date(resource.get("created")),
             end=end,
             origin=origin,
@@ -56,7 +52,7 @@ def goals(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
             ref,
             "goal",
             concepts,
-            status=reading.status(resource, "lifecycleStatus", _GOAL),
+            status=reading.status(resource, "lifecycleStatus"),
             when=reading.date(resource.get("statusDate")) or reading.date(resource.get("startDate")),
             origin=origin,
             tags=frozenset(codes),
@@ -69,7 +65,7 @@ def devices(resource: Element, ref: str, origin: Origin, reading: Reading) -> It
     """A Device (R4 8.12) of the patient."""
     concepts = reading.concepts(reading.codeable(resource, "type"))
     if concepts:
-        yield Event(ref, "device", concepts, status=reading.status(resource, "status", _DEVICE), origin=origin)
+        yield Event(ref, "device", concepts, status=reading.status(resource), origin=origin)
 
 
 def uses(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
@@ -83,7 +79,7 @@ def uses(resource: Element, ref: str, origin: Origin, reading: Reading) -> Itera
             ref,
             "device",
             concepts,
-            status=reading.status(resource, "status", _USE),
+            status=reading.status(resource),
             when=start or reading.date(resource.get("timingDateTime")) or reading.date(resource.get("recordedOn")),
             end=end,
             origin=origin,

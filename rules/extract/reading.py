@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
+from rules.extract.statuses import INTENTS, STATUSES
 from rules.facts import Origin
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, is_unit, number
@@ -191,12 +192,13 @@ class Reading:
                     found |= {word} if word else set()
         return frozenset(found)
 
-    def status(self, resource: Element, name: str, allowed: frozenset[str]) -> str | None:
-        """A code element: its code, None when missing, "unreadable" when it is no code of `allowed`."""
-        value = resource.get(name)
-        if value is None:
-            return None
-        return value if isinstance(value, str) and value in allowed else UNREADABLE
+    def status(self, resource: Element, name: str = "status") -> str | None:
+        """The status of a resource: its code, None when missing, "unreadable" when it is none of its type's codes."""
+        return _code(resource.get(name), STATUSES[str(resource["resourceType"])])
+
+    def intent(self, resource: Element) -> str | None:
+        """The intent of an order, as `status`."""
+        return _code(resource.get("intent"), INTENTS)
 
     def coded_status(self, resource: Element, name: str, allowed: frozenset[str]) -> str | None:
         """A status that is a CodeableConcept; contradicting codings are unreadable."""
@@ -252,6 +254,12 @@ class Reading:
             self.malformed(resource)
             return False
         return True
+
+
+def _code(value: object, allowed: frozenset[str]) -> str | None:
+    if value is None:
+        return None
+    return value if isinstance(value, str) and value in allowed else UNREADABLE
 
 
 def reference_of(resource: Element) -> str:

@@ -60,6 +60,14 @@ SECTIONS: Final[Mapping[str, str]] = {
 }
 
 
+_REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
+    "diagnoses": ("medication", "service", "question", "specialty"),
+    "findings": ("medication", "service", "specialty"),
+    "family": ("medication", "service", "question", "specialty"),
+    "medications": ("condition", "observation", "service", "question", "specialty"),
+}
+
+
 def near(name: str, among: tuple[str, ...]) -> str:
     """A did-you-mean in brackets, or nothing."""
     close = get_close_matches(name, among, n=1)
@@ -82,7 +90,7 @@ class Entry:
         if not isinstance(raw, Mapping):
             raise ValueError(f"{where}: found {raw!r}, expected a concept id or a table")
         known_keys(where, raw, tuple(SECTIONS[section].split()))
-        self.where, self.raw, self.maker = where, raw, maker
+        self.where, self.section, self.raw, self.maker = where, section, raw, maker
 
     def text(self, key: str, default: str = "") -> str:
         """A text option."""
@@ -125,6 +133,9 @@ class Entry:
                 raise ValueError(f"{self.where}.system: missing, expected one of {', '.join(SYSTEMS)}")
             return {"coding": [{"system": SYSTEMS[system], "code": code}]}
         if concept:
+            kind = self.maker.terminology.kind(concept)
+            if kind in _REFUSED.get(self.section, ()):
+                raise ValueError(f"{self.where}.concept: found {concept!r}, which is a {kind}")
             return self.maker.codeable(f"{self.where}.concept", concept)
         if needed:
             raise ValueError(f"{self.where}: needs `concept`, or `code` with `system`")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from rules.extract.statuses import STATUSES
 from rules.fhir_date import Duration, FhirDate
 from rules.terminology import Terminology
 from rules.vignette.entry import Json
@@ -99,6 +100,10 @@ class Maker:
         """A resource with the next free id; empty elements are left out."""
         self._numbers[kind] = self._numbers.get(kind, 0) + 1
         wanted = content.pop("id", "") or f"{kind.lower()}-{self._numbers[kind]}"
+        for name in ("status", "lifecycleStatus"):
+            status = content.get(name)
+            if status and kind in STATUSES and status not in STATUSES[kind]:
+                raise ValueError(f"patient: {kind}.{name}: found {status!r}, expected one of {', '.join(sorted(STATUSES[kind]))}")
         made: Json = {"resourceType": kind, "id": wanted}
         made.update({name: value for name, value in content.items() if value not in ("", None, [], {})})
         (self.resources if into is None else into).append(made)

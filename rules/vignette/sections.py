@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from rules.fhir_date import Duration
+from rules.quantity import is_unit
 from rules.terminology import CONCEPT_SYSTEM
 from rules.vignette import therapies
 from rules.vignette.elements import HL7, code, instant, listed, period, quantity
@@ -14,6 +15,8 @@ from rules.vignette.maker import SUBJECT, Maker
 
 __all__ = ["MAKERS"]
 
+_CLINICAL: Final = ("active", "recurrence", "relapse", "inactive", "remission", "resolved")
+_VERIFICATION: Final = ("unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error")
 _INTERPRETATIONS: Final = {"positive": "POS", "negative": "NEG", "indeterminate": "IND", "high": "H", "low": "L", "normal": "N"}
 _RELATIONS: Final = {
     "mother": "MTH", "father": "FTH", "brother": "BRO", "sister": "SIS", "son": "SON", "daughter": "DAU", "child": "CHILD",
@@ -26,6 +29,7 @@ def _diagnosis(maker: Maker, entry: Entry) -> None:
     a_year_ago = Duration(1, "year").before(maker.noon).date()
     start = a_year_ago if maker.birth is None else max(a_year_ago, min(maker.birth, maker.on))
     onset = entry.when("onset", start.isoformat())
+    verification = entry.choice("verification", _VERIFICATION, "confirmed")
     raw_abated = entry.raw.get("abated", "")
     abated: Json = {}
     if raw_abated is True:
@@ -37,9 +41,9 @@ def _diagnosis(maker: Maker, entry: Entry) -> None:
         subject=SUBJECT,
         code=entry.codeable(),
         clinicalStatus={}
-        if entry.text("verification") == "entered-in-error"
-        else code("condition-clinical", entry.text("clinical", "resolved" if abated else "active")),
-        verificationStatus=code("condition-ver-status", entry.text("verification", "confirmed")),
+        if verification == "entered-in-error"
+        else code("condition-clinical", entry.choice("clinical", _CLINICAL, "resolved" if abated else "active")),
+        verificationStatus=code("condition-ver-status", verification),
         severity=entry.answer("severity"),
         bodySite=[site] if (site := entry.answer("site")) else [],
         onsetDateTime=onset,
@@ -77,6 +81,8 @@ def _finding(maker: Maker, entry: Entry) -> None:
 
 def _lab(maker: Maker, entry: Entry) -> None:
     unit = entry.text("unit") or "1"
+    if not is_unit(unit):
+        raise ValueError(f"{entry.where}.unit: found {unit!r}, expected a UCUM unit such as mg/dL")
     value = quantity(entry.number("value"), unit)
     if value and entry.text("comparator"):
         value["comparator"] = entry.text("comparator")
