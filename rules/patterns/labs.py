@@ -105,7 +105,7 @@ class Lab:
             high = fact.high.convert(fact.value.unit) if fact.high and fact.value else None
             tests.append(None if high is None or fact.value is None else fact.value.value > high.value * self.upper_limits)
         if self.future:
-            tests.append(any(_ahead(text, index) for text in fact.answers))
+            tests.append(None if fact.date is None else not fact.date.end < index.record.as_of)
         return both(tests)
 
     def match(self, index: RecordIndex) -> Verdict:
@@ -150,11 +150,6 @@ def outcome(fact: Observation, wanted: str) -> Truth:
         return True
     beyond = above if wanted == "high" else below
     return beyond if beyond is not None else (False if fact.interpretation & others else None)
-
-
-def _ahead(text: str, index: RecordIndex) -> bool:
-    """Is this answer a date still ahead?"""
-    return text.startswith("date:") and text[5:15] >= index.record.as_of.date().isoformat()
 
 
 def lab(context: Context, table: Mapping[str, object]) -> Lab:

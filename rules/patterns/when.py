@@ -93,7 +93,9 @@ class Comparison:
         """The same for a quantity, converted by UCUM; an unknown unit is unknown, never guessed."""
         if value is None:
             return None
-        if self.unit is None:
-            return self.of(value.value)
-        converted = value.convert(self.unit)
-        return None if converted is None else self.of(converted.value)
+        if self.absolute:
+            converted = value.convert(self.unit) if self.unit else value
+            return None if converted is None or value.comparator else self.of(converted.value)
+        unit = self.unit or value.unit
+        tests = {"at_least": value.at_least, "above": value.above, "at_most": value.at_most, "below": value.below}
+        return both(tests[name](limit, unit) for name, limit in self.bounds)
