@@ -1,0 +1,197 @@
+"""Builds everything once and wires the routes. `create_app` takes its parts; `from_environment` makes them from NMCDS_ settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_hooks.cards import Renderer
+from cds_hooks.clients import Clients, clients
+from cds_hooks.discovery import Service, discovery, services
+from cds_hooks.edge import Edge
+from cds_hooks.errors import BadRequest, HttpProblem, MethodNotAllowed, NotFound, NotReady, Problem, ServiceError, StorageUnavailable
+from cds_hooks.feedback import FeedbackReceiver
+from cds_hooks.fhir_client import FhirClient, FhirReader
+from cds_hooks.invoke import Health, Invoker
+from cds_hooks.knowledge import Knowledge
+from cds_hooks.observe import Metrics, configure_logs, log_event
+from cds_hooks.openapi import document
+from cds_hooks.settings import Settings
+from cds_hooks.store.database import Database
+from cds_hooks.store.writer import Writer
+from cds_hooks.suppression import Suppression
+
+__all__ = ["Parts", "create_app", "from_environment"]
+
+TITLE = "Neuromuscular CDS"
+SERVICE_PATH = "/cds-services/{service_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pages and tests may use; at `app.state.parts`."""
+
+    settings: Settings
+    knowledge: Knowledge
+    database: Database
+    writer: Writer
+    metrics: Metrics
+    clients: Clients
+
+
+def create_app(
+    settings: Settings,
+    knowledge: Knowledge,
+    *,
+    fhir: FhirReader | None = None,
+    who: Clients | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    extend: Callable[[FastAPI], None] | None = None,
+) -> FastAPI:
+    """The ASGI application. `extend` may add pages; it runs last. Raises SettingsError where the service must not start."""
+    known = who or clients(settings)
+    offered = services(knowledge)
+    metrics = Metrics()
+    database = Database(settings.database_url, settings.secret)
+    writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
+    reader = fhir or FhirClient(settings)
+    health = Health()
+    invoker = Invoker(
+        settings=settings,
+        knowledge=knowledge,
+        services=offered,
+        clients=known,
+        fhir=reader,
+        renderer=Renderer(settings.url, knowledge.version, settings.max_cards),
+        metrics=metrics,
+        writer=writer,
+        suppression=Suppression(database, settings.suppression_days, clock),
+        clock=clock,
+        health=health,
+    )
+    receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        _open(database)
+        yield
+        writer.close()
+        reader.pool.shutdown(wait=False, cancel_futures=True)
+        database.close()
+
+    app = FastAPI(title=TITLE, version=knowledge.version, docs_url="/docs" if settings.docs else None, redoc_url=None, lifespan=lifespan,
+                  openapi_url="/openapi.json" if settings.docs else None)  # fmt: skip
+    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known)
+    app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
+    found = orjson.dumps(discovery(offered))
+
+    async def discover(request: Request) -> Response:
+        await known.identify(request)
+        return Response(found, media_type="application/json")
+
+    # Endpoints are functions: Starlette would take a callable object for an ASGI application.
+    async def call(request: Request) -> Response:
+        return await invoker(request)
+
+    async def feedback(request: Request) -> Response:
+        return await receiver(request)
+
+    async def alive(_request: Request) -> Response:
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    def ready(_request: Request) -> Response:
+        problems = [Problem(text) for text in (*health.problems, *([] if _open(database) else ["storage is not available"]))]
+        if problems:
+            raise NotReady(problems)
+        return Response(b'{"status":"ready"}', media_type="application/json")
+
+    async def measure(_request: Request) -> Response:
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    app.add_route("/cds-services", discover, methods=["GET"])
+    app.add_route(SERVICE_PATH, call, methods=["POST"])
+    app.add_route(SERVICE_PATH + "/feedback", feedback, methods=["POST"])
+    app.add_route("/healthz", alive, methods=["GET"])
+    app.add_route("/readyz", ready, methods=["GET"])
+    app.add_route("/metrics", measure, methods=["GET"])
+    _handle_errors(app, metrics, offered)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            allow_credentials=False,
+            max_age=600,
+        )
+    app.add_middleware(Edge)
+    if extend is not None:
+        extend(app)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """For `uvicorn --factory cds_hooks.app:from_environment`: settings from the environment, packaged or named rules, pages."""
+    from cds_hooks import pages  # noqa: PLC0415 - pages import this module's Parts
+    from rules.knowledge import Knowledge as Rules  # noqa: PLC0415 - importing the engine is only worth it here
+    from rules.site import Site  # noqa: PLC0415
+
+    settings = Settings.load(os.environ)
+    configure_logs(settings.log_level)
+    known = clients(settings)
+    knowledge = Rules.load(settings.knowledge_dir, engine=settings.engine, site=Site.load(settings.site_file))
+    return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))
+
+
+def _open(database: Database) -> bool:
+    try:
+        database.open()
+    except StorageUnavailable:
+        log_event("storage-unavailable", logging.WARNING, number=StorageUnavailable.number)
+        return False
+    return True
+
+
+def _handle_errors(app: FastAPI, metrics: Metrics, offered: Mapping[str, Service]) -> None:
+    """Every error has one shape on the wire; the framework's own texts repeat what was sent and are not used."""
+
+    def answer(request: Request, error: ServiceError) -> Response:
+        if request.url.path.startswith("/cds-services"):
+            named = str(request.path_params.get("service_id"))
+            service = named if named in offered else "none"
+            metrics.calls.labels(service, str(error.status)).inc()
+            level = logging.WARNING if error.status >= 500 else logging.INFO
+            paths = [problem.path or "" for problem in error.problems]
+            log_event("refused", level, number=error.number, status=error.status, service=service, problems=paths)
+        return Response(error.body(), error.status, error.headers, media_type="application/fhir+json")
+
+    async def on_service_error(request: Request, error: Exception) -> Response:
+        return answer(request, error if isinstance(error, ServiceError) else NotFound())
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        if status == 404:
+            return answer(request, NotFound())
+        if status == 405:
+            allow = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+            return answer(request, MethodNotAllowed(headers=allow))
+        return answer(request, HttpProblem(status))
+
+    async def on_validation_error(request: Request, _error: Exception) -> Response:
+        return answer(request, BadRequest())
+
+    app.add_exception_handler(ServiceError, on_service_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -1,0 +1,127 @@
+"""Reading FHIR Bundles and single resources as they arrive: prefetch values, context fields, pages of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cds_hooks.body import JsonObject
+
+__all__ = ["Item", "MalformedError", "Page", "read_page"]
+
+HARMLESS = frozenset(("information", "success"))
+
+
+class MalformedError(ValueError):
+    """The JSON shape is not that of a resource or Bundle. `path` is the member that is wrong, `message` what was expected."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One resource of a Bundle; `included` when the search brought it along without looking for it."""
+
+    resource: JsonObject
+    full_url: str | None = None
+    included: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The resource type."""
+        return str(self.resource["resourceType"])
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One Bundle, or one resource standing alone, without its OperationOutcomes.
+
+    `failed` is true when an OperationOutcome with severity fatal, error or warning came along: the result may not be what was asked
+    for. `hollow` is true when an entry has no resource. `total` is Bundle.total, `next_url` the next page.
+    """
+
+    items: tuple[Item, ...] = ()
+    failed: bool = False
+    hollow: bool = False
+    total: int | None = None
+    next_url: str | None = None
+
+
+def read_page(value: object, path: str) -> Page:
+    """Read one Bundle or resource; raises MalformedError when the shape is wrong. `path` is where the value stands."""
+    resource = _object(value, path)
+    kind = _type(resource, path)
+    if kind == "OperationOutcome":
+        return Page(failed=_is_failure(resource))
+    if kind != "Bundle":
+        return Page(items=(Item(resource),))
+    found: list[Item] = []
+    failed = hollow = False
+    for place, entry in _entries(resource, path):
+        inner = entry.get("resource")
+        if inner is None:
+            hollow = True
+            continue
+        inner_resource = _object(inner, f"{place}.resource")
+        if _type(inner_resource, f"{place}.resource") == "OperationOutcome":
+            failed = failed or _is_failure(inner_resource)
+            continue
+        full_url = entry.get("fullUrl")
+        search = entry.get("search")
+        included = isinstance(search, dict) and search.get("mode") == "include"
+        found.append(Item(inner_resource, full_url if isinstance(full_url, str) else None, included))
+    total = resource.get("total")
+    return Page(
+        items=tuple(found),
+        failed=failed,
+        hollow=hollow,
+        total=total if isinstance(total, int) and not isinstance(total, bool) else None,
+        next_url=_next(resource, path),
+    )
+
+
+def _entries(bundle: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
+    entries = bundle.get("entry")
+    if entries is None:
+        return
+    if not isinstance(entries, list):
+        raise MalformedError(f"{path}.entry", "expected an array")
+    for number, entry in enumerate(entries):
+        place = f"{path}.entry[{number}]"
+        yield place, _object(entry, place)
+
+
+def _next(bundle: JsonObject, path: str) -> str | None:
+    links = bundle.get("link")
+    if links is None:
+        return None
+    if not isinstance(links, list):
+        raise MalformedError(f"{path}.link", "expected an array")
+    for link in links:
+        if isinstance(link, dict) and link.get("relation") == "next":
+            url = link.get("url")
+            return url if isinstance(url, str) else ""
+    return None
+
+
+def _is_failure(outcome: JsonObject) -> bool:
+    issues = outcome.get("issue")
+    if not isinstance(issues, list) or not issues:
+        return True
+    return any(not isinstance(issue, dict) or issue.get("severity") not in HARMLESS for issue in issues)
+
+
+def _object(value: object, path: str) -> JsonObject:
+    if not isinstance(value, dict):
+        raise MalformedError(path, "expected an object")
+    return value
+
+
+def _type(resource: JsonObject, path: str) -> str:
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str) or not kind.isalpha() or len(kind) > 64:
+        raise MalformedError(f"{path}.resourceType", "expected the name of a FHIR resource type")
+    return kind

@@ -1,0 +1,269 @@
+"""Findings to cards: merged, ordered, at most a handful, each with its explanation (CDS Hooks, "CDS Service Response").
+
+Rules of the standard kept here: summary under 140 characters, `selectionBehavior` with suggestions, `display` on override reasons,
+uuids on cards and suggestions, a description on every action, no member that is null or empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from cds_hooks.body import JsonObject
+from cds_hooks.markdown import escape, one_line, shorten
+from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
+
+__all__ = ["EXPLANATION", "Card", "Renderer"]
+
+EXPLANATION = "io.github.neuromuscular-cds.explanation"
+TOPICS = "urn:x-neuromuscular-cds:pathway"
+REASONS = "urn:x-neuromuscular-cds:override-reason"
+LABEL = "Neuromuscular CDS"
+RANK: dict[Indicator, int] = {"critical": 0, "warning": 1, "info": 2}
+PATHWAYS = {
+    "immunosuppressive": "Immunosuppressive pathway",
+    "analgesic": "Analgesic pathway",
+    "referral": "Referral pathway",
+    "monitoring": "Monitoring",
+    "education": "Education",
+    "manual-therapy": "Manual therapy",
+    "safety": "Safety",
+}
+SUBJECT = {"Task": "for", "Immunization": "patient", "ImmunizationRecommendation": "patient", "NutritionOrder": "patient"}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card: the JSON, and what feedback and suppression need to know about it."""
+
+    uuid: str
+    indicator: Indicator
+    rules: tuple[RuleRef, ...]
+    facts: tuple[Because, ...]
+    body: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Findings that become one card, the strongest first."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def first(self) -> Finding:
+        """The finding that gives the card its summary."""
+        return self.findings[0]
+
+    @property
+    def rules(self) -> tuple[RuleRef, ...]:
+        """Every rule that the card stands for."""
+        return tuple(dict.fromkeys(finding.rule for finding in self.findings))
+
+    @property
+    def facts(self) -> tuple[Because, ...]:
+        """Every fact that it rests on."""
+        return tuple(dict.fromkeys(fact for finding in self.findings for fact in finding.because))
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders for one deployment: `base_url` for links, `version` of the knowledge, `most` cards in an answer."""
+
+    base_url: str
+    version: str
+    most: int = 5
+
+    def render(self, evaluation: Evaluation, patient: str) -> list[Card]:
+        """Cards of one evaluation; `patient` is the FHIR id that suggested resources are about."""
+        groups = group(evaluation.findings)
+        room = max(self.most - 1, sum(one.first.indicator == "critical" for one in groups))
+        if len(groups) <= self.most:
+            room = self.most
+        cards = [self._card(one, evaluation, patient) for one in groups[:room]]
+        if groups[room:]:
+            cards.append(self._list_card(groups[room:], evaluation))
+        return cards
+
+    def notice(self, summary: str, lines: Sequence[str], indicator: Indicator = "warning") -> Card:
+        """A card about the call itself, such as "could not be checked"; no rule speaks in it."""
+        uuid = str(uuid4())
+        body: JsonObject = {
+            "uuid": uuid,
+            "summary": shorten(summary),
+            "detail": "\n\n".join(escape(line) for line in lines),
+            "indicator": indicator,
+            "source": {"label": LABEL, "url": f"{self.base_url}/rules"},
+            "extension": {EXPLANATION: {"knowledge": self.version}},
+        }
+        return Card(uuid, indicator, (), (), body)
+
+    def _card(self, one: Group, evaluation: Evaluation, patient: str) -> Card:
+        first = one.first
+        uuid = str(uuid4())
+        summary = first.summary
+        if all(finding.asks for finding in one.findings) and len(one.findings) > 1:
+            summary = f"{len(one.findings)} questions whose answers decide: {summary}"
+        elif len(one.findings) > 1:
+            summary = shorten(summary, 125) + f" (+{len(one.findings) - 1} more)"
+        body: JsonObject = {
+            "uuid": uuid,
+            "summary": shorten(summary),
+            "detail": _detail(one.findings, evaluation.not_checked),
+            "indicator": first.indicator,
+            "source": self._source(first),
+        }
+        suggestions = [_suggestion(suggestion, patient) for finding in one.findings for suggestion in finding.suggestions]
+        if suggestions:
+            body["suggestions"] = suggestions
+            body["selectionBehavior"] = "any"
+        reasons = dict.fromkeys(reason for finding in one.findings for reason in finding.override_reasons)
+        if reasons:
+            body["overrideReasons"] = [{"code": _slug(reason), "system": REASONS, "display": one_line(reason)} for reason in reasons]
+        body["links"] = self._links(one.findings)
+        body["extension"] = {EXPLANATION: self._explanation(one, evaluation.not_checked)}
+        return Card(uuid, first.indicator, one.rules, one.facts, body)
+
+    def _list_card(self, groups: Sequence[Group], evaluation: Evaluation) -> Card:
+        """One card that names what did not fit."""
+        uuid = str(uuid4())
+        everything = Group(tuple(finding for one in groups for finding in one.findings))
+        lines = [f"- **{one.first.indicator}**: {escape(one.first.summary)}" for one in groups]
+        body: JsonObject = {
+            "uuid": uuid,
+            "summary": f"{len(groups)} more recommendations for this patient",
+            "detail": "\n".join(["Shown as a list because an answer has few cards:", "", *lines]),
+            "indicator": groups[0].first.indicator,
+            "source": {"label": LABEL, "url": f"{self.base_url}/rules"},
+            "links": self._links(everything.findings),
+            "extension": {EXPLANATION: self._explanation(everything, evaluation.not_checked)},
+        }
+        if len(groups) == 1:
+            body["summary"] = "1 more recommendation for this patient"
+        return Card(uuid, groups[0].first.indicator, everything.rules, everything.facts, body)
+
+    def _source(self, finding: Finding) -> JsonObject:
+        topic = {"system": TOPICS, "code": finding.pathway, "display": PATHWAYS.get(finding.pathway, finding.pathway)}
+        return {"label": LABEL, "url": f"{self.base_url}/rules/{finding.rule.id}", "topic": topic}
+
+    def _links(self, findings: Iterable[Finding]) -> list[JsonObject]:
+        titles = {finding.rule.id: finding.title for finding in findings}
+        return [
+            {"label": shorten(f"Rule: {title}"), "url": f"{self.base_url}/rules/{rule}", "type": "absolute"}
+            for rule, title in titles.items()
+        ]
+
+    def _explanation(self, one: Group, not_checked: Iterable[NotChecked]) -> JsonObject:
+        """The explanation of design §4: every member that has nothing in it is left out."""
+        findings = one.findings
+        chain = dict.fromkeys(step for finding in findings for step in finding.chain)
+        evidence = dict.fromkeys(item for finding in findings for item in finding.evidence)
+        unchecked = _unchecked(findings, not_checked)
+        parts: JsonObject = {
+            "rules": [{"id": rule.id, "version": rule.version} for rule in one.rules],
+            "because": [_filled(fact=fact.fact, resource=fact.resource, date=fact.date) for fact in one.facts],
+            "chain": [{"rule": step.rule, "concluded": step.concluded} for step in chain],
+            "notChecked": [_filled(what=item.what, why=item.why) for item in unchecked],
+            "withheld": [
+                _filled(what=item.what, rule=item.rule, why=item.reason) for item in dict.fromkeys(w for f in findings for w in f.withheld)
+            ],
+            "evidence": [_filled(source=item.source, strength=item.strength, verified=item.verified) for item in evidence],
+            "knowledge": self.version,
+        }
+        return {name: value for name, value in parts.items() if value}
+
+
+def group(findings: Iterable[Finding]) -> list[Group]:
+    """Findings of one family together, all questions together; critical first, then in rule order."""
+    buckets: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        key = ("asks", "") if finding.asks else ("family", finding.family) if finding.family else ("rule", finding.rule.id)
+        buckets.setdefault(key, []).append(finding)
+    groups = [Group(tuple(sorted(bucket, key=lambda finding: RANK[finding.indicator]))) for bucket in buckets.values()]
+    return sorted(groups, key=lambda one: RANK[one.first.indicator])
+
+
+def _detail(findings: Sequence[Finding], not_checked: Iterable[NotChecked]) -> str:
+    """GitHub Flavored Markdown: what the rule says, what was found, what is proposed, what was left out, how strong it is."""
+    lines: list[str] = []
+    for finding in findings:
+        if len(findings) > 1:
+            lines += [f"**{escape(finding.summary)}**", ""]
+        lines += [*(f"- {escape(line)}" for line in finding.detail), ""] if finding.detail else []
+    _section(lines, "Found", [_fact(fact) for fact in dict.fromkeys(fact for finding in findings for fact in finding.because)])
+    proposed = dict.fromkeys(suggestion.label for finding in findings for suggestion in finding.suggestions)
+    _section(lines, "Proposed", [escape(label) for label in proposed])
+    withheld = dict.fromkeys(item for finding in findings for item in finding.withheld)
+    _section(lines, "Not proposed", [f"{escape(item.what)}: {escape(item.reason)}" for item in withheld])
+    _section(lines, "Not checked", [f"{_words(item.what)}: {escape(item.why)}" for item in _unchecked(findings, not_checked)])
+    evidence = dict.fromkeys(item for finding in findings for item in finding.evidence)
+    _section(lines, "Evidence", [_strength(item.source, item.strength, item.verified) for item in evidence])
+    if any(finding.provisional for finding in findings):
+        lines.append("Rests on a diagnosis that is not confirmed.")
+    if any(not finding.reviewed_by for finding in findings):
+        lines.append("Not yet clinically reviewed.")
+    lines.append("A proposal: the clinician decides.")
+    return "\n".join(lines)
+
+
+def _section(lines: list[str], title: str, items: Sequence[str]) -> None:
+    if items:
+        lines += [f"**{title}**", "", *(f"- {item}" for item in items), ""]
+
+
+def _fact(fact: Because) -> str:
+    where = f" ({escape(fact.resource)})" if fact.resource else ""
+    return (
+        _words(fact.fact)
+        + (f", {escape(fact.date)}" if fact.date else "")
+        + where
+        + (", recognised by its name only" if fact.by_name else "")
+    )
+
+
+def _words(name: str) -> str:
+    """The fact name diagnosis:myasthenia-gravis as words."""
+    kind, found, rest = name.partition(":")
+    return escape(f"{kind}: {rest.replace('-', ' ')}" if found else name)
+
+
+def _strength(source: str, strength: str, verified: str) -> str:
+    return escape(source) + (f": {escape(strength)}" if strength else "") + (f" (verified: {escape(verified)})" if verified else "")
+
+
+def _unchecked(findings: Iterable[Finding], not_checked: Iterable[NotChecked]) -> list[NotChecked]:
+    """What these findings could not check, then what no rule could."""
+    return list(dict.fromkeys([*(item for finding in findings for item in finding.not_checked), *not_checked]))
+
+
+def _suggestion(suggestion: Suggestion, patient: str) -> JsonObject:
+    body: JsonObject = {"label": shorten(suggestion.label), "uuid": str(uuid4())}
+    if suggestion.recommended:
+        body["isRecommended"] = True
+    action: JsonObject = {"type": suggestion.kind, "description": one_line(suggestion.label)}
+    if suggestion.kind == "delete" and suggestion.target:
+        body["actions"] = [{**action, "resourceId": suggestion.target}]
+    elif suggestion.kind != "delete" and suggestion.resource:
+        resource = dict(suggestion.resource)
+        body["actions"] = [{**action, "resource": about(resource, patient) if suggestion.kind == "create" else resource}]
+    return body
+
+
+def about(resource: JsonObject, patient: str) -> JsonObject:
+    """The draft with its patient: `subject`, or the element that its type has instead."""
+    reference = {"reference": f"Patient/{patient}"}
+    kind = str(resource.get("resourceType"))
+    if kind == "Appointment":
+        participants = resource.get("participant")
+        others = participants if isinstance(participants, list) else []
+        return {**resource, "participant": [*others, {"actor": reference, "status": "needs-action"}]}
+    return {**resource, SUBJECT.get(kind, "subject"): reference}
+
+
+def _filled(**members: str | None) -> JsonObject:
+    return {name: value for name, value in members.items() if value}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100] or "other"

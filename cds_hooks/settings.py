@@ -1,0 +1,214 @@
+"""Every setting of the service: its default, its environment variable, its meaning. Nothing else reads the environment.
+
+The variable of a setting is NMCDS_ and its name in capitals: `body_limit_bytes` is NMCDS_BODY_LIMIT_BYTES.
+Lists are separated by commas; switches are `true` or `false`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from cds_hooks.errors import SettingsError
+
+__all__ = ["Settings", "SettingsError", "is_loopback"]
+
+PREFIX = "NMCDS_"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a setting's text must be, in words, and how it is read; `read` raises ValueError or KeyError."""
+
+    expected: str
+    read: Callable[[str], object]
+
+
+def _number(lowest: float, highest: float, kind: type[int] | type[float]) -> Kind:
+    def read(text: str) -> object:
+        value = kind(text)
+        if not lowest <= value <= highest:
+            raise ValueError
+        return value
+
+    return Kind(f"a number from {lowest:g} to {highest:g}", read)
+
+
+def _existing(text: str) -> Path:
+    path = Path(text)
+    if not path.exists():
+        raise ValueError
+    return path
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+        or parts.port == 0
+    ):
+        raise ValueError
+    return text.rstrip("/")
+
+
+def _origins(text: str) -> object:
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for origin in found:
+        if urlsplit(_url(origin)).path or origin.endswith("/"):
+            raise ValueError
+    return found
+
+
+def _servers(text: str) -> object:
+    found = tuple(_url(part.strip()) for part in text.split(",") if part.strip())
+    if not all(server.startswith("https://") for server in found):
+        raise ValueError
+    return found
+
+
+def _choice(*allowed: str) -> Kind:
+    return Kind("one of " + ", ".join(allowed), {name: name for name in allowed}.__getitem__)
+
+
+TEXT = Kind("text", str)
+PATH = Kind("the path of an existing file or folder", _existing)
+SWITCH = Kind("true or false", lambda text: {"true": True, "1": True, "false": False, "0": False}[text.lower()])
+URL = Kind("an http or https URL without query, fragment or user", _url)
+ORIGINS = Kind("browser origins such as https://ehr.example.org, separated by commas, never *", _origins)
+SERVERS = Kind("https URLs of FHIR servers, separated by commas", _servers)
+
+
+def _about(kind: Kind, meaning: str) -> Mapping[str, object]:
+    return {"kind": kind, "meaning": meaning}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; `Settings()` is the default service, `Settings.load(os.environ)` the configured one."""
+
+    host: str = field(
+        default="127.0.0.1", metadata=_about(TEXT, "Address to listen on. Without a client registry only a loopback address is accepted.")
+    )
+    port: int = field(default=8000, metadata=_about(_number(0, 65535, int), "TCP port to listen on."))
+    base_url: str = field(default="", metadata=_about(URL, "Public base URL, used in card links. Empty: http://HOST:PORT."))
+    workers: int = field(default=1, metadata=_about(_number(1, 64, int), "Worker processes."))
+    database_url: str = field(
+        default="sqlite:///nmcds.sqlite3",
+        repr=False,
+        metadata=_about(TEXT, "SQLAlchemy URL of feedback and audit: SQLite (default) or PostgreSQL."),
+    )
+    secret: str = field(
+        default="",
+        repr=False,
+        metadata=_about(TEXT, "Key of the hashes that stand for patients and users. Empty: made once and kept in the database."),
+    )
+    knowledge_dir: Path | None = field(default=None, metadata=_about(PATH, "Folder of rules to load instead of the packaged ones."))
+    site_file: Path | None = field(
+        default=None, metadata=_about(PATH, "File with the site's thresholds, switched-off rules and reviewers.")
+    )
+    engine: Literal["checked", "durable", "reference"] = field(
+        default="checked", metadata=_about(_choice("checked", "durable", "reference"), "Rule engine. checked runs both and compares them.")
+    )
+    registry_file: Path | None = field(
+        default=None, metadata=_about(PATH, "Client registry (TOML). Not yet supported: the service refuses to start with it.")
+    )
+    fhir_servers: tuple[str, ...] = field(
+        default=(), metadata=_about(SERVERS, "FHIR base URLs that a request may name, besides loopback in open mode.")
+    )
+    fhir_private: bool = field(default=False, metadata=_about(SWITCH, "Whether a listed FHIR server may be at a private network address."))
+    fhir_ca_file: Path | None = field(default=None, metadata=_about(PATH, "CA bundle (PEM) for FHIR servers instead of the public one."))
+    cors_origins: tuple[str, ...] = field(default=(), metadata=_about(ORIGINS, "Browser origins that may call. None by default; never *."))
+    body_limit_bytes: int = field(default=8 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Largest request body, in bytes."))
+    body_timeout_s: float = field(
+        default=10.0, metadata=_about(_number(0.1, 60, float), "Time in which a request body must arrive, in seconds.")
+    )
+    deadline_s: float = field(
+        default=2.0,
+        metadata=_about(_number(0.05, 30, float), "Time for all data of one call, in seconds; what is not read by then is unknown."),
+    )
+    fetch_workers: int = field(default=16, metadata=_about(_number(1, 128, int), "FHIR requests at one time, per process."))
+    fetch_pages: int = field(default=20, metadata=_about(_number(1, 1000, int), "Pages read of one search."))
+    fetch_resources: int = field(default=5000, metadata=_about(_number(1, 100_000, int), "Resources read of one search."))
+    fetch_limit_bytes: int = field(default=16 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Bytes read of one search."))
+    inline_resources: int = field(
+        default=100, metadata=_about(_number(0, 100_000, int), "Calls with more resources than this are evaluated in a thread.")
+    )
+    max_cards: int = field(default=5, metadata=_about(_number(2, 50, int), "Cards in one answer; critical cards are never left out."))
+    suppression_days: float = field(
+        default=0.0,
+        metadata=_about(
+            _number(0, 365, float),
+            "Days for which a dismissed card stays away from the same user and patient. 0: never. Critical cards always come.",
+        ),
+    )
+    audit_days: float = field(
+        default=365.0, metadata=_about(_number(1, 36500, float), "Days for which audit rows and shown cards are kept.")
+    )
+    docs: bool = field(default=True, metadata=_about(SWITCH, "Whether /docs and /openapi.json are served."))
+    log_level: str = field(default="info", metadata=_about(_choice("debug", "info", "warning", "error"), "Lowest level that is logged."))
+
+    @property
+    def url(self) -> str:
+        """The public base URL without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"http://{host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the service listens where only this machine can reach it."""
+        return is_loopback(self.host)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Settings:
+        """Read all NMCDS_ variables; raises SettingsError with every problem at once. Empty values mean the default."""
+        known = {PREFIX + item.name.upper(): item for item in fields(cls)}
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        for name in sorted(environ):
+            if not name.startswith(PREFIX):
+                continue
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                problems.append(f"{name}: no such setting" + (f" (did you mean {close[0]}?)" if close else ""))
+                continue
+            if not environ[name].strip():
+                continue
+            item = known[name]
+            try:
+                values[item.name] = item.metadata["kind"].read(environ[name].strip())
+            except (ValueError, KeyError, ArithmeticError):
+                problems.append(f"{name}: expected {item.metadata['kind'].expected}")
+        if problems:
+            raise SettingsError(problems)
+        return cls(**values)
+
+    @classmethod
+    def describe(cls) -> list[tuple[str, str, str]]:
+        """(variable, default, meaning) of every setting, for the reference page and `nmcds`."""
+        rows = []
+        for item in fields(cls):
+            default = "" if item.default is MISSING or item.default is None or item.default == () else str(item.default)
+            rows.append(
+                (PREFIX + item.name.upper(), default.lower() if isinstance(item.default, bool) else default, item.metadata["meaning"])
+            )
+        return rows
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is the name localhost or a loopback address in its usual spelling; any other spelling is not."""
+    name = host.strip("[]")
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

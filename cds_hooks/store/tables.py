@@ -1,0 +1,85 @@
+"""What is kept. Patients and users appear as keyed hashes only; moments are ISO 8601 texts in UTC, which sort as they are."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+
+__all__ = ["HEAD", "METADATA", "audit", "card_shown", "deployment", "feedback", "firing"]
+
+HEAD = "0001"
+METADATA = MetaData()
+MOMENT = String(32)
+
+# Values made once for a deployment, such as the key of the hashes.
+deployment = Table("deployment", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+# Cards that were sent, so that feedback can be counted for the rules that spoke.
+card_shown = Table(
+    "card_shown",
+    METADATA,
+    Column("uuid", String(36), primary_key=True),
+    Column("at", MOMENT, nullable=False),
+    Column("service", String(80), nullable=False),
+    Column("instance", String(36), nullable=False),
+    Column("caller", String(200), nullable=False),
+    Column("patient", String(64), nullable=False),
+    Column("user", String(64), nullable=False),
+    Column("indicator", String(10), nullable=False),
+    Column("rules", Text, nullable=False),  # JSON: [["rule-id", "version"], ...]
+    Column("suggestions", Text, nullable=False),  # JSON: ["uuid", ...]
+    Column("knowledge", String(40), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Index("card_shown_whose", "patient", "user"),
+    Index("card_shown_at", "at"),
+)
+
+# What users did with cards; `digest` makes a repeated report one row.
+feedback = Table(
+    "feedback",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("received", MOMENT, nullable=False),
+    Column("service", String(80), nullable=False),
+    Column("caller", String(200), nullable=False),
+    Column("card", String(36), nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("outcome_at", MOMENT, nullable=False),
+    Column("accepted", Text, nullable=False),  # JSON: ["suggestion uuid", ...]
+    Column("reason_system", Text),
+    Column("reason_code", Text),
+    Column("comment", Text),
+    Index("feedback_card", "card"),
+    Index("feedback_received", "received"),
+)
+
+# How often each rule spoke, by day.
+firing = Table(
+    "firing",
+    METADATA,
+    Column("day", String(10), primary_key=True),
+    Column("rule", String(120), primary_key=True),
+    Column("version", String(40), primary_key=True),
+    Column("service", String(80), primary_key=True),
+    Column("indicator", String(10), primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+# Who asked about whom and what came out; no clinical content.
+audit = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", MOMENT, nullable=False),
+    Column("service", String(80), nullable=False),
+    Column("instance", String(36), nullable=False),
+    Column("caller", String(200), nullable=False),
+    Column("patient", String(64), nullable=False),
+    Column("user", String(64), nullable=False),
+    Column("knowledge", String(40), nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("cards", Integer, nullable=False),
+    Column("suppressed", Integer, nullable=False),
+    Column("unread", Text, nullable=False),  # JSON: ["MedicationRequest", ...]
+    Column("ms", Integer, nullable=False),
+    Index("audit_at", "at"),
+)

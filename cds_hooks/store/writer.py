@@ -1,0 +1,167 @@
+"""Writes what is good to have but not worth a wait: cards shown, firing counts, audit. One thread, many calls in one transaction."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+
+from cds_hooks.cards import Card
+from cds_hooks.errors import StorageUnavailable
+from cds_hooks.observe import log_event
+from cds_hooks.store.database import Database, Keys, insert
+from cds_hooks.store.moment import moment
+from cds_hooks.store.tables import audit, card_shown, firing
+
+__all__ = ["Shown", "Writer", "fingerprint"]
+
+BATCH = 500
+WAITING = 10_000
+PRUNE_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One answered call. `patient` and `user` are hashed before they are stored; `facts` of cards go into a hash only."""
+
+    at: datetime
+    service: str
+    instance: str
+    caller: str
+    patient: str
+    user: str
+    knowledge: str
+    cards: tuple[Card, ...]
+    suppressed: int
+    unread: tuple[str, ...]
+    ms: int
+
+
+def fingerprint(keys: Keys, card: Card) -> str:
+    """The same for the same rules, versions, urgency and facts; a changed fact or rule version makes another card."""
+    rules = sorted(f"{rule.id}@{rule.version}" for rule in card.rules)
+    facts = sorted(json.dumps([fact.fact, fact.resource, fact.date]) for fact in card.facts)
+    return keys.mac("card", card.indicator, *rules, "", *facts)
+
+
+class Writer:
+    """A bounded queue and its thread; when storage is down or too slow, entries are dropped and counted, calls are not held up."""
+
+    def __init__(self, database: Database, *, keep_days: float, dropped: Callable[[int], None]) -> None:
+        self._database = database
+        self._keep = timedelta(days=keep_days)
+        self._dropped = dropped
+        self._queue: queue.Queue[Shown | None] = queue.Queue(WAITING)
+        self._thread: threading.Thread | None = None
+        self._pruned = 0.0
+
+    def add(self, entry: Shown) -> None:
+        """Take an entry; never waits."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+            self._thread.start()
+        try:
+            self._queue.put_nowait(entry)
+        except queue.Full:
+            self._dropped(1)
+
+    def flush(self) -> None:
+        """Wait until all that was added is written or dropped."""
+        self._queue.join()
+
+    def close(self) -> None:
+        """Write what waits and stop."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next()
+            entries = [entry for entry in batch if entry is not None]
+            try:
+                if entries:
+                    self._write(entries)
+            except StorageUnavailable:
+                self._dropped(len(entries))
+                log_event("storage-unavailable", logging.WARNING, cards=len(entries))
+            finally:
+                for _ in batch:
+                    self._queue.task_done()
+            if None in batch:
+                return
+
+    def _next(self) -> list[Shown | None]:
+        batch = [self._queue.get()]
+        while len(batch) < BATCH and batch[-1] is not None:
+            try:
+                batch.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+    def _write(self, entries: Sequence[Shown]) -> None:
+        keys = self._database.keys
+        with self._database.begin() as connection:
+            shown = [row for entry in entries for row in _shown(keys, entry)]
+            if shown:
+                connection.execute(insert(connection, card_shown).on_conflict_do_nothing(), shown)
+            for row in _firings(entries):
+                statement = insert(connection, firing).values(row)
+                key = [column.name for column in firing.primary_key]
+                connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": firing.c.count + row["count"]}))
+            connection.execute(audit.insert(), [_audit(keys, entry) for entry in entries])
+            if time.monotonic() - self._pruned > PRUNE_S or not self._pruned:
+                oldest = moment(entries[-1].at - self._keep)
+                connection.execute(delete(audit).where(audit.c.at < oldest))
+                connection.execute(delete(card_shown).where(card_shown.c.at < oldest))
+                self._pruned = time.monotonic()
+
+
+def _rules(card: Card) -> list[list[str]]:
+    return [[rule.id, rule.version] for rule in card.rules]
+
+
+def _shown(keys: Keys, entry: Shown) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for card in entry.cards:
+        suggestions = card.body.get("suggestions")
+        uuids = [one["uuid"] for one in suggestions] if isinstance(suggestions, list) else []
+        rows.append(
+            {
+                "uuid": card.uuid, "at": moment(entry.at), "service": entry.service, "instance": entry.instance, "caller": entry.caller,
+                "patient": keys.patient(entry.patient), "user": keys.user(entry.user), "indicator": card.indicator,
+                "rules": json.dumps(_rules(card)), "suggestions": json.dumps(uuids), "knowledge": entry.knowledge,
+                "fingerprint": fingerprint(keys, card),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _firings(entries: Sequence[Shown]) -> list[dict[str, object]]:
+    counts = Counter(
+        (moment(entry.at)[:10], rule.id, rule.version, entry.service, card.indicator)
+        for entry in entries
+        for card in entry.cards
+        for rule in card.rules
+    )
+    names = ("day", "rule", "version", "service", "indicator")
+    return [{**dict(zip(names, key, strict=True)), "count": count} for key, count in sorted(counts.items())]
+
+
+def _audit(keys: Keys, entry: Shown) -> dict[str, object]:
+    rules = sorted({(rule.id, rule.version) for card in entry.cards for rule in card.rules})
+    return {
+        "at": moment(entry.at), "service": entry.service, "instance": entry.instance, "caller": entry.caller,
+        "patient": keys.patient(entry.patient), "user": keys.user(entry.user), "knowledge": entry.knowledge,
+        "rules": json.dumps(rules), "cards": len(entry.cards), "suppressed": entry.suppressed, "unread": json.dumps(entry.unread),
+        "ms": entry.ms,
+    }  # fmt: skip

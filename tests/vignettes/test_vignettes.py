@@ -1,0 +1,40 @@
+"""Every vignette of every rule file does what it says."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from rules.check import run_vignettes
+from rules.knowledge import Knowledge
+from rules.load import KnowledgeError
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Load the rules once."""
+    return Knowledge.load()
+
+
+def rule_ids() -> list[str]:
+    """Ids of rules with vignettes; a broken knowledge fails in the test, not while collecting."""
+    try:
+        return [rule.id for rule in knowledge().rules if rule.vignettes]
+    except KnowledgeError:
+        return ["knowledge"]
+
+
+@pytest.mark.parametrize("rule_id", rule_ids())
+def test_each_vignette_of_a_rule_gets_what_it_expects(rule_id: str) -> None:
+    rule = knowledge().rule(rule_id)
+    assert rule is not None
+    problems = [f"{result.vignette}: {result.problem}" for result in run_vignettes(knowledge(), (rule,)) if result.problem]
+    assert problems == []
+
+
+def test_each_active_rule_with_a_card_has_vignettes_that_fire_and_stay_silent() -> None:
+    for rule in knowledge().rules:
+        if rule.card is not None:
+            expected = {vignette.expect for vignette in rule.vignettes}
+            assert {"fires", "silent"} <= expected, rule.id
