@@ -100,7 +100,6 @@ class Settings:
     )
     port: int = field(default=8000, metadata=_about(_number(0, 65535, int), "TCP port to listen on."))
     base_url: str = field(default="", metadata=_about(URL, "Public base URL, used in card links. Empty: http://HOST:PORT."))
-    workers: int = field(default=1, metadata=_about(_number(1, 64, int), "Worker processes."))
     database_url: str = field(
         default="sqlite:///nmcds.sqlite3",
         repr=False,
