@@ -284,7 +284,9 @@ class Symptom:
         for fact, truth in candidates:
             date = (fact.onset or fact.recorded) if isinstance(fact, Condition) else fact.when
             if truth is not False and self.since_first:
-                if first is None or (date is not None and date.end < first.start):
+                if first is None:  # no dose: not since it; an undated one: unknown
+                    truth = None if index.pick(index.medications, self.since_first) else False
+                elif date is not None and date.end < first.start:
                     truth = False
             name = min(fact.concepts & self.names)
             if truth:

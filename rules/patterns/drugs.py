@@ -221,10 +221,12 @@ class Drug:
         return both(tests)
 
     def is_new(self, fact: Medication, index: RecordIndex) -> Truth:
-        """NEW: no current therapy with the same ingredient (for class-wide sets: with any of them)."""
+        """NEW: no current therapy with the same ingredient (for class-wide sets: with any of them; on a systemic route if that is asked)."""
         wanted = self.names if self.class_wide else fact.concepts & self.names
-        if any(current(other) and other.origin is Origin.RECORD for other in index.pick(index.medications, wanted)):
-            return False
+        systemic = self.routes is not None and "systemic" in self.routes
+        for other in index.pick(index.medications, wanted):
+            if current(other) and other.origin is Origin.RECORD and not (systemic and other.route in NOT_SYSTEMIC):
+                return False
         return None if index.unread(RECORD_TYPES[:2]) else True
 
     def amount(self, kind: str, fact: Medication, index: RecordIndex) -> Decimal | None:

@@ -91,7 +91,7 @@ class Happening:
         for event in index.pick(index.events, self.names):
             truth = self.judge(event, index)
             if truth:
-                name = min(event.concepts & self.names)
+                name = min((event.concepts | event.reasons) & self.names)
                 support.append(Support(f"{self.predicate}:{name}", event.ref, event.when.text if event.when else None))
             elif truth is None:
                 unsure.append(NotChecked(f"{self.predicate}:{self.label}", "date or status not stated", event.ref.split("/")[0]))

@@ -32,6 +32,9 @@ class RecordIndex:
         self.medications = _index(record.medications)
         self.observations = _index(record.observations)
         self.events = _index(record.events)
+        for goal in record.events:  # a Goal is also about the conditions it addresses
+            for reason in goal.reasons - goal.concepts if goal.kind == "goal" else ():
+                self.events.setdefault(reason, []).append(goal)
         self.allergies = _index(record.allergies)
         self.relatives = _index(record.relatives)
         self.concepts: frozenset[str] = frozenset().union(
