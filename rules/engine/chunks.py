@@ -5,7 +5,7 @@ And the limits of the C core then hold by construction, however large the progra
 fact, 256 rules on one condition, and 16 facts in one match (`CONDITIONS`; longer clauses are split with helpers).
 
 A *condition* is a positive statement that the driver asserts only when it is true: ("+", p) p holds, ("!", p) p does not hold, ("?", p) p
-is unknown, ("+", 7) helper 7 holds, ("+", ALWAYS) for clauses without conditions.
+is unknown, ("+", (7, 0)) helper 0 of clause 7 holds, ("+", ALWAYS) for clauses without conditions.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from rules.engine.interface import Clause
 
 __all__ = ["ALWAYS", "CONDITIONS", "Chunk", "Condition", "Layer", "Name", "Step", "cut"]
 
-Name = str | int
-"""A proposition, or the number of a helper, which no proposition can be mistaken for."""
+Name = str | tuple[int, int]
+"""A proposition, or a helper: the number of its clause in the program and its place in it. No two clauses of any pass share a helper."""
 
 Condition = tuple[Literal["+", "!", "?"], Name]
 
-ALWAYS: Name = -1
+ALWAYS: Name = (-1, 0)
 CONDITIONS = 12
 CLAUSES = 8
 
@@ -64,7 +64,7 @@ def cut(clauses: Sequence[Clause], first: int) -> Layer:
     """Cut one pass; its clauses are numbered from `first`."""
     steps: list[Step] = []
     for number, clause in enumerate(clauses, first):
-        steps.extend(_split(number, clause, len(steps)))
+        steps.extend(_split(number, clause))
     ordered = _producers_first(steps)
     groups = [tuple(ordered[at : at + CLAUSES]) for at in range(0, len(ordered), CLAUSES)]
     chunks = tuple(Chunk(group, tuple(dict.fromkeys(c for step in group for c in step.conditions))) for group in groups)
@@ -77,16 +77,18 @@ def cut(clauses: Sequence[Clause], first: int) -> Layer:
     return Layer(chunks, always, watchers, {name: tuple(indexes) for name, indexes in readers.items()})
 
 
-def _split(number: int, clause: Clause, helper: int) -> Iterable[Step]:
-    """The steps of one clause; more than CONDITIONS conditions go through helpers numbered from `helper`."""
+def _split(number: int, clause: Clause) -> Iterable[Step]:
+    """The steps of one clause; more than CONDITIONS conditions go through helpers."""
     plus: list[Condition] = [("+", name) for name in clause.when]
     unknown: list[Condition] = [("?", name) for name in clause.open]
     minus: list[Condition] = [("!", name) for name in clause.unless]
     rest = list(dict.fromkeys([*plus, *unknown, *minus])) or [("+", ALWAYS)]
+    place = 0
     while len(rest) > CONDITIONS:
+        helper = (number, place)
         yield Step(None, helper, tuple(rest[:CONDITIONS]))
         rest = [("+", helper), *rest[CONDITIONS:]]
-        helper += 1
+        place += 1
     yield Step(number, clause.head, tuple(rest))
 
 

@@ -43,6 +43,18 @@ def test_durable_rules_equals_the_reference(rng: Random) -> None:
         assert durable.run(sure, possible, AMPLE) == reference.run(sure, possible, AMPLE)
 
 
+@pytest.mark.skipif(not HAS_DURABLE, reason=NEEDS_DURABLE)
+@pytest.mark.parametrize("seed", range(100))
+def test_all_three_agree_on_evenly_drawn_programs_where_hypothesis_prefers_small_ones(seed: int) -> None:
+    rng = Random(seed)  # noqa: S311  (not for secrets)
+    program, names = random_program(rng)
+    reference, durable = ReferenceEngine(program), DurableEngine(program)
+    for sure, possible in random_facts(rng, names, FACTS):
+        expected = solve(program, sure, possible)
+        assert reference.run(sure, possible, AMPLE) == expected
+        assert durable.run(sure, possible, AMPLE) == expected
+
+
 @settings(max_examples=50)
 @given(randoms, st.integers(0, 2**32))
 def test_the_order_of_clauses_changes_nothing_but_the_order_of_the_trace(rng: Random, seed: int) -> None:

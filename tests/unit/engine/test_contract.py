@@ -72,6 +72,17 @@ def test_a_cycle_larger_than_any_ruleset_is_followed_to_its_end(kind: Kind) -> N
 
 
 @every_kind
+def test_a_cycle_is_followed_through_its_most_read_propositions(kind: Kind) -> None:
+    ring = [clause(f"c{n}", f"p{(n + 1) % 50}", f"a{n} b{n} p{n}") for n in range(50)]
+    others = [clause(f"x{n}", f"y{n}", f"p{n} never{n}") for n in range(50)]
+    engine = build_engine(kind, program([*ring, *others]))
+    started = " ".join(f"a{n} b{n}" for n in range(50))
+    assert run(engine, f"{started} p7").fired == tuple(f"c{n}" for n in range(50))
+    assert run(engine, started, "p7").fired_possible == tuple(f"c{n}" for n in range(50))
+    assert run(engine, f"{started} p7".replace("a3 ", "")).fired == (*(f"c{n}" for n in range(3)), *(f"c{n}" for n in range(7, 50)))
+
+
+@every_kind
 def test_every_producer_of_a_conclusion_is_kept(kind: Kind) -> None:
     engine = build_engine(kind, program([clause("c1", "h", "a"), clause("c2", "h", "b"), clause("c3", "h", "x"), clause("c4", "a", "h")]))
     assert run(engine, "a b").fired == ("c1", "c2", "c4")
@@ -214,6 +225,14 @@ def test_a_long_clause_keeps_its_exclusions_and_open_conditions(kind: Kind) -> N
     assert run(engine, f"{plus} n19", "o1 o2").fired_possible == ()
     both = run(engine, plus, "o1 o2 n3")
     assert (both.fired, both.fired_possible) == ((), ("c",))
+
+
+@every_kind
+def test_long_clauses_of_different_passes_do_not_help_each_other(kind: Kind) -> None:
+    ones, others = (" ".join(f"{letter}{n}" for n in range(14)) for letter in "pq")
+    engine = build_engine(kind, program([clause("c", "h", ones)], [clause("d", "i", others)]))
+    assert run(engine, f"{ones} q12 q13").fired == ("c",)
+    assert run(engine, others).fired == ("d",)
 
 
 @every_kind

@@ -166,6 +166,22 @@ def test_a_deadline_passed_inside_a_session_leaves_the_engine_usable(monkeypatch
     assert run(engine, "a b").fired == ("c", "d", "e")
 
 
+def test_a_deadline_is_looked_at_in_the_middle_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = DurableEngine(program([clause(f"c{n}", f"h{n}", "a") for n in range(8)]))
+    firings: list[None] = []
+
+    def slow(handle: int, state: int) -> object:
+        firings.append(None)
+        sleep(0.01)
+        return core.complete_and_start_action(handle, state)
+
+    replace_core(monkeypatch, complete_and_start_action=slow)
+    with pytest.raises(EngineError) as caught:
+        run(engine, "a", "", Budget(seconds=0.015))
+    assert caught.value.kind == "deadline"
+    assert len(firings) < 8
+
+
 def test_a_run_that_waits_for_another_keeps_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = DurableEngine(PROGRAM)
     inside, leave = threading.Event(), threading.Event()
