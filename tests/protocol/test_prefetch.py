@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.doubles import AUTHORIZATION, COMPLETE, bundle, condition, order, outcome, patient, request
+from tests.support.service import Service
+
+SERVER = {"fhirServer": "https://ehr.example.org/fhir", "fhirAuthorization": AUTHORIZATION}
+
+
+def without(*keys: str, **more: Any) -> dict[str, Any]:
+    return {key: value for key, value in {**COMPLETE, **more}.items() if key not in keys}
+
+
+def test_a_bundle_is_data(service: Service) -> None:
+    service.cards(request())
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {}
+
+
+def test_null_means_looked_and_found_none(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": None}))
+    assert service.knowledge.unread == {}
+
+
+def test_an_empty_bundle_means_looked_and_found_none(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle()}))
+    assert service.knowledge.unread == {}
+
+
+def test_a_single_resource_is_accepted_where_a_bundle_is_expected(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": condition()}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+
+
+def test_a_bundle_is_accepted_where_the_patient_is_expected(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "patient": bundle(patient())}))
+    assert "Patient/p1" in service.knowledge.refs
+
+
+def test_a_missing_key_without_a_server_is_unknown(service: Service) -> None:
+    service.cards(request(prefetch=without("observations")))
+    assert service.knowledge.unread == {"Observation": "not sent with the request, and no FHIR server could be asked"}
+
+
+def test_a_missing_key_is_fetched_with_the_token(service: Service) -> None:
+    service.fhir.answers["Observation?patient=p1"] = bundle({"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}})
+    service.cards(request(prefetch=without("observations"), **SERVER))
+    assert service.fhir.asked == ["Observation?patient=p1&_count=200"]
+    assert service.fhir.tokens == ["some-opaque-token"]
+    assert "Observation/o1" in service.knowledge.refs
+    assert service.knowledge.unread == {}
+
+
+def test_everything_is_fetched_when_there_is_no_prefetch(service: Service) -> None:
+    service.fhir.answers = {
+        "Patient/p1": patient(), "Condition?patient=p1": bundle(condition()), "MedicationRequest?patient=p1": bundle(), "Observation?patient=p1": bundle(),
+    }  # fmt: skip
+    service.cards(request(prefetch=None, **SERVER))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {}
+
+
+def test_nothing_is_fetched_when_the_prefetch_is_complete(service: Service) -> None:
+    service.cards(request(**SERVER))
+    assert service.fhir.asked == []
+
+
+def test_nothing_is_fetched_without_a_token(service: Service) -> None:
+    service.cards(request(prefetch=without("observations"), fhirServer="https://ehr.example.org/fhir"))
+    assert service.fhir.asked == []
+
+
+def test_a_server_that_may_not_be_called_leaves_the_key_unknown(service: Service) -> None:
+    service.fhir.refuses = True
+    service.cards(request(prefetch=without("observations"), **SERVER))
+    assert service.fhir.asked == []
+    assert service.knowledge.unread == {"Observation": "the FHIR server is not one that this service may call"}
+
+
+def test_an_operation_outcome_is_unknown_and_is_not_asked_for_again(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "observations": outcome()}, **SERVER))
+    assert service.fhir.asked == []
+    assert service.knowledge.unread == {"Observation": "the sending system reported an error"}
+
+
+@pytest.mark.parametrize("severity", ["fatal", "error", "warning"])
+def test_an_outcome_among_the_results_makes_them_a_part(service: Service, severity: str) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), outcome(severity))}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {"Condition": "the sending system reported an error"}
+
+
+def test_an_outcome_that_only_informs_changes_nothing(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), outcome("information"))}))
+    assert service.knowledge.unread == {}
+
+
+def test_fewer_entries_than_the_total_without_a_next_page_are_a_part(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), total=2)}))
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
+def test_included_resources_do_not_count_towards_the_total(service: Service) -> None:
+    found = bundle(condition(), total=2)
+    found["entry"].append({"resource": {"resourceType": "Practitioner", "id": "d"}, "search": {"mode": "include"}})
+    service.cards(request(prefetch={**COMPLETE, "conditions": found}))
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+
+
+def test_an_entry_without_a_resource_is_a_part(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": {"resourceType": "Bundle", "entry": [{"fullUrl": "x"}, {"resource": condition()}]}}))
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
+def test_a_next_page_that_cannot_be_fetched_is_a_part(service: Service) -> None:
+    page = bundle(condition(), link=[{"relation": "next", "url": "https://ehr.example.org/fhir?page=2"}])
+    service.cards(request(prefetch={**COMPLETE, "conditions": page}))
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
+def test_a_next_page_is_fetched(service: Service) -> None:
+    url = "https://ehr.example.org/fhir?page=2"
+    service.fhir.answers[url] = bundle(condition("c2"), total=2)
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), total=2, link=[{"relation": "next", "url": url}])}, **SERVER))
+    assert service.fhir.asked == [url]
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1", "Condition/c2"]
+    assert service.knowledge.unread == {}
+
+
+def test_other_kinds_of_data_in_place_of_the_expected_ones_are_not_used_and_make_it_unknown(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "observations": bundle(order())}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {"Observation": "other kinds of data came in its place"}
+
+
+def test_a_medication_that_only_a_reference_names_is_fetched(service: Service) -> None:
+    service.fhir.answers["Medication/d1"] = {"resourceType": "Medication", "id": "d1"}
+    service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(order(medicationReference={"reference": "Medication/d1"}))}, **SERVER))
+    assert service.fhir.asked == ["Medication/d1"]
+    assert "Medication/d1" in service.knowledge.refs
+    assert service.knowledge.unread == {}
+
+
+def test_a_medication_reference_cannot_climb_to_another_address(service: Service) -> None:
+    service.cards(
+        request(prefetch={**COMPLETE, "medicationRequests": bundle(order(medicationReference={"reference": "Medication/../Patient/p2"}))}, **SERVER)
+    )
+    assert service.fhir.asked == []
+    assert set(service.knowledge.unread) == {"MedicationRequest"}
+
+
+@pytest.mark.parametrize(
+    ("prefetch", "keys"),
+    [
+        (without("patient"), ["prefetch.patient"]),
+        (without("conditions"), ["prefetch.conditions"]),
+        ({}, ["prefetch.patient", "prefetch.conditions"]),
+        ({**COMPLETE, "patient": None}, ["prefetch.patient"]),
+        ({**COMPLETE, "patient": outcome()}, ["prefetch.patient"]),
+        ({**COMPLETE, "patient": patient("p2")}, ["prefetch.patient"]),
+        ({**COMPLETE, "patient": {"resourceType": "Patient"}}, ["prefetch.patient"]),
+        ({**COMPLETE, "conditions": outcome()}, ["prefetch.conditions"]),
+        ({**COMPLETE, "conditions": bundle(condition(of="Patient/p2"))}, ["prefetch.conditions"]),
+    ],
+)
+def test_required_data_that_cannot_be_had_are_412_and_named(service: Service, prefetch: dict[str, Any], keys: list[str]) -> None:
+    answer = service.hook(request(prefetch=prefetch))
+    assert (answer.status, answer.number, answer.paths) == (412, "NMCDS-110", keys)
+    assert service.knowledge.calls == 0
+    for key, issue in zip(keys, answer.json()["issue"], strict=True):
+        assert issue["severity"] == "error"
+        assert issue["code"] == "processing"
+        assert f"prefetch key {key.removeprefix('prefetch.')}" in issue["diagnostics"]
+
+
+def test_a_part_of_the_conditions_is_used_and_said_to_be_a_part(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), condition("c2", of="Patient/p2"))}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {"Condition": "data of another patient came and were not used"}
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (5, "prefetch.conditions"), ("x", "prefetch.conditions"), ([], "prefetch.conditions"), ({}, "prefetch.conditions.resourceType"),
+        ({"resourceType": ""}, "prefetch.conditions.resourceType"), ({"resourceType": "A/../b"}, "prefetch.conditions.resourceType"),
+        ({"resourceType": "Bundle", "entry": [None]}, "prefetch.conditions.entry[0]"),
+        ({"resourceType": "Bundle", "entry": "x"}, "prefetch.conditions.entry"),
+    ],
+)  # fmt: skip
+def test_prefetch_that_is_not_fhir_is_refused_with_its_place(service: Service, value: object, path: str) -> None:
+    answer = service.hook(request(prefetch={**COMPLETE, "conditions": value}))
+    assert (answer.status, answer.number, answer.paths) == (400, "NMCDS-104", [path])
