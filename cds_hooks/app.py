@@ -91,8 +91,15 @@ def create_app(
         reader.pool.shutdown(wait=False, cancel_futures=True)
         database.close()
 
-    app = FastAPI(title=TITLE, version=knowledge.version, docs_url="/docs" if settings.docs else None, redoc_url=None, lifespan=lifespan,
-                  openapi_url="/openapi.json" if settings.docs else None)  # fmt: skip
+    app = FastAPI(
+        title=TITLE,
+        version=knowledge.version,
+        docs_url="/docs" if settings.docs else None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
     app.state.parts = Parts(settings, knowledge, database, writer, metrics, known)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
     found = orjson.dumps(discovery(offered))

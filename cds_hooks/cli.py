@@ -135,9 +135,8 @@ def explain(rule_id: Annotated[str, typer.Argument(help="A rule id, such as mg-c
             typer.echo(f"  - {line}")
     for one in rule.evidence:
         source = knowledge.sources[one.source]
-        typer.echo(
-            f"  evidence {one.source}: {source['organisation']}: {source['title']} ({source['year']}) {source['url']}; {one.strength}; {one.verified}"
-        )
+        typer.echo(f"  evidence {one.source}: {source['organisation']}: {source['title']} ({source['year']}) {source['url']}")
+        typer.echo(f"    {one.strength}; verified: {one.verified}")
     typer.echo(f"  reviewed by: {rule.review.checked_by or 'nobody yet'}; next review {rule.review.next}")
 
 
@@ -163,8 +162,18 @@ def lint() -> None:
 @rules_app.command("list")
 def list_rules(as_json: AsJson = False) -> None:
     """List all rules with status, stage and hooks."""
-    rows = [{"id": one.id, "version": one.version, "status": one.status, "stage": one.stage, "pathway": one.pathway, "hooks": sorted(one.hooks),
-             "title": one.title} for one in _knowledge().every]  # fmt: skip
+    rows = [
+        {
+            "id": one.id,
+            "version": one.version,
+            "status": one.status,
+            "stage": one.stage,
+            "pathway": one.pathway,
+            "hooks": sorted(one.hooks),
+            "title": one.title,
+        }
+        for one in _knowledge().every
+    ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -182,7 +191,7 @@ def show(rule_id: Annotated[str, typer.Argument(help="A rule id.")]) -> None:
 
 
 @rules_app.command("test")
-def test_rules(rule_ids: Annotated[list[str] | None, typer.Argument(help="Rule ids; default all.")] = None) -> None:
+def run_tests(rule_ids: Annotated[list[str] | None, typer.Argument(help="Rule ids; default all.")] = None) -> None:
     """Run the vignettes of rules, from FHIR resources to findings."""
     from rules.check import run_vignettes  # noqa: PLC0415 - keeps --help fast
 

@@ -34,7 +34,10 @@ def _utc(text: str) -> str:
     """RFC 3339 section 5.6 to UTC; raises ValueError for a day or time that does not exist."""
     head, dot, rest = text.upper().partition(".")
     digits = rest.rstrip("Z").partition("+")[0].partition("-")[0] if dot else ""
-    return moment(datetime.fromisoformat(head + dot + digits[:6] + rest[len(digits) :]).astimezone(UTC))
+    try:
+        return moment(datetime.fromisoformat(head + dot + digits[:6] + rest[len(digits) :]).astimezone(UTC))
+    except OverflowError as error:  # a moment before year 1 or after 9999 in UTC
+        raise ValueError from error
 
 
 Timestamp = Annotated[str, Field(pattern=TIMESTAMP), AfterValidator(_utc)]

@@ -101,8 +101,7 @@ class CodeLists:
             nodes=tuple(_nodes(reader)),
             wide=tuple(_words(reader, "wide-codes.csv", "concept")),
             systems={
-                row["alias"].strip().rstrip("/").lower(): row["system"]
-                for row in reader.rows("systems.csv", ("system", "alias", "source"))
+                row["alias"].strip().rstrip("/").lower(): row["system"] for row in reader.rows("systems.csv", ("system", "alias", "source"))
             },
             answers=tuple(_words(reader, "answers.csv", "answer")),
             routes=tuple(_words(reader, "routes.csv", "route")),

@@ -15,7 +15,10 @@ GROUPS = {"all", "any", "not", "at_least"}
 
 @dataclass(slots=True)
 class Reader:
-    """Turns condition tables of one rule into nodes; collects `problems` as "key: found, expected". Built patterns are shared through `cache`."""
+    """Turns condition tables of one rule into nodes; collects `problems` as "key: found, expected".
+
+    Built patterns are shared through `cache`.
+    """
 
     context: Context
     cache: dict[Leaf, Pattern]

@@ -35,7 +35,10 @@ class RuleRef:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Because:
-    """One matched fact: `fact` such as "diagnosis:myasthenia-gravis", its resource "Condition/c1" and its date (ISO, as precise as known)."""
+    """One matched fact: `fact` such as "diagnosis:myasthenia-gravis", its resource "Condition/c1" and its date (ISO, as
+
+    precise as known).
+    """
 
     fact: str
     resource: str | None = None
@@ -53,7 +56,10 @@ class ChainStep:
 
 @dataclass(frozen=True, slots=True, order=True)
 class NotChecked:
-    """`what` ("lab:TPMT", "MedicationRequest") could not be checked, and `why` in words for a clinician. `type` is the FHIR type that would hold it."""
+    """`what` ("lab:TPMT", "MedicationRequest") could not be checked, and `why` in words for a clinician.
+
+    `type` is the FHIR type that would hold it.
+    """
 
     what: str
     why: str
@@ -81,7 +87,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A proposal. `kind` create: `resource` is a FHIR R4 draft **without** id and subject (cards add subject); update/delete: `target` is the
+    """A proposal. `kind` create: `resource` is a FHIR R4 draft **without** id and subject (cards add subject); update/delete:
+
+    `target` is the
     draft's reference ("MedicationRequest/m1"), `resource` the changed draft for update."""
 
     label: str
@@ -119,7 +127,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All findings of one call in rule order, what no rule could check, and whether a neuromuscular fact, symptom or watched drug was there at all."""
+    """All findings of one call in rule order, what no rule could check, and whether a neuromuscular fact, symptom or watched
+
+    drug was there at all.
+    """
 
     findings: tuple[Finding, ...]
     not_checked: tuple[NotChecked, ...]

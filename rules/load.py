@@ -28,7 +28,8 @@ RESOURCES = ("ServiceRequest", "MedicationRequest", "Task", "CarePlan", "Appoint
 SUMMARY_LIMIT = 140
 LIFELONG_PATHWAYS = {"safety", "referral", "monitoring", "education", "manual-therapy"}
 TOP = {
-    "id", "version", "status", "draft_reason", "title", "pathway", "stage", "hooks", "line", "population", "when", "then", "branch", "card", "evidence",
+    "id", "version", "status", "draft_reason", "title", "pathway", "stage", "hooks", "line", "population", "when", "then", "branch", "card",
+    "evidence",
     "review", "vignette", "table",
 }  # fmt: skip
 WHEN = {"all", "any", "unless", "unknown"}

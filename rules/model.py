@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -153,8 +153,8 @@ class Review:
 
     authored_by: str
     checked_by: str
-    date: datetime.date
-    next: datetime.date
+    date: dt.date
+    next: dt.date
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Vignette:
     """A short patient and what the rule must do with it."""
 
     name: str
-    on: datetime.date
+    on: dt.date
     hook: str
     patient: Mapping[str, object]
     expect: Literal["fires", "asks", "silent"]

@@ -173,7 +173,7 @@ class Speaker:
                 continue
             if proposal.is_drug and asks:
                 continue
-            barrier = self.barrier(rule, proposal, world, reasons)
+            barrier = self.barrier(proposal, world, reasons)
             if barrier is None and proposal.is_drug and open_exclusion:
                 barrier = (rule.id, "an exclusion of this rule " + NOT_CHECKED_YET)
             if barrier is not None:
@@ -188,9 +188,13 @@ class Speaker:
 
     def name(self, proposal: Proposal) -> str:
         """What a withheld proposal would have been."""
-        return self.terminology.label(proposal.concept) if proposal.concept else proposal.label
+        if proposal.concept is None:
+            return proposal.label
+        text = proposal.resource.get("text")
+        group = self.terminology.is_collection(proposal.concept)
+        return text if group and isinstance(text, str) else self.terminology.label(proposal.concept)
 
-    def barrier(self, rule: Rule, proposal: Proposal, world: World, reasons: Reasons) -> tuple[str, str] | None:
+    def barrier(self, proposal: Proposal, world: World, reasons: Reasons) -> tuple[str, str] | None:
         """(rule, reason) when a block covers the proposal, surely or possibly."""
         concept = proposal.concept
         if concept is None:

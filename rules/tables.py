@@ -1,6 +1,7 @@
 """Rules driven by a table: each row becomes branches, by filling the row's columns into condition templates.
 
-`[table]` names a CSV of `rules/codes`, `where` selects rows by column values, and each `[[table.branch]]` is a branch template in which the text
+`[table]` names a CSV of `rules/codes`, `where` selects rows by column values, and each `[[table.branch]]` is a branch template in
+which the text
 "$column" is replaced by the column (lists are separated by ";"). A template's own `where` narrows the rows further.
 """
 

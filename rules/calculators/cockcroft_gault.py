@@ -1,6 +1,7 @@
 """Creatinine clearance by Cockcroft and Gault (Nephron 1976;16:31), mL/min, with actual weight.
 
-(140 - age) x weight kg / (72 x creatinine mg/dL), x 0.85 for women. Adults only. Without weight, age, sex or creatinine the eGFR stands in, marked
+(140 - age) x weight kg / (72 x creatinine mg/dL), x 0.85 for women. Adults only. Without weight, age, sex or creatinine the eGFR
+stands in, marked
 as a proxy (analgesia specification, `crcl`). In muscle wasting creatinine overestimates kidney function.
 """
 

@@ -281,8 +281,9 @@ class Symptom:
             *((fact, self.of_condition(fact, index)) for fact in index.pick(index.conditions, self.names)),
             *((fact, self.of_observation(fact, index)) for fact in index.pick(index.observations, self.names)),
         ]
-        for fact, truth in candidates:
+        for fact, first_truth in candidates:
             date = (fact.onset or fact.recorded) if isinstance(fact, Condition) else fact.when
+            truth = first_truth
             if truth is not False and self.since_first:
                 if first is None:  # no dose: not since it; an undated one: unknown
                     truth = None if index.pick(index.medications, self.since_first) else False

@@ -14,20 +14,22 @@ from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, negate
 from rules.patterns.diagnosis import gaps
 from rules.patterns.index import RecordIndex
-from rules.patterns.when import Comparison, Window, duration
+from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
 __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug", "current", "weight_kg"]
 
+AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons", "after_diagnosis",
     "ingredients_at_least", "unit",
-    *(f"{prefix}_{bound}" for prefix in ("pred", "mg", "mg_per_kg", "pred_per_kg", "days") for bound in ("at_least", "above", "at_most", "below")),
+    *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
 NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
 RECORD_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 SERIES_GAP = timedelta(days=30)
+EVER = Window()
 
 
 def current(fact: Medication) -> Truth:
@@ -114,7 +116,7 @@ class Drug:
     label: str
     names: Names
     types: tuple[str, ...]
-    window: Window = Window()
+    window: Window = EVER
     routes: frozenset[str] | None = None
     not_routes: frozenset[str] = frozenset()
     reason: Names | None = None
@@ -221,7 +223,7 @@ class Drug:
         return both(tests)
 
     def is_new(self, fact: Medication, index: RecordIndex) -> Truth:
-        """NEW: no current therapy with the same ingredient (for class-wide sets: with any of them; on a systemic route if that is asked)."""
+        """NEW: no current therapy with the same ingredient (class-wide sets: any of them; systemic if that is asked)."""
         wanted = self.names if self.class_wide else fact.concepts & self.names
         systemic = self.routes is not None and "systemic" in self.routes
         for other in index.pick(index.medications, wanted):
@@ -239,7 +241,7 @@ class Drug:
         weight = weight_kg(index)
         return amount / weight if weight else None
 
-    def failure(self, fact: Medication, index: RecordIndex) -> Truth:
+    def failure(self, fact: Medication) -> Truth:
         """RESPONSE-INADEQUATE: ineffective after an adequate trial, or not tolerated. Stopped without a reason is unknown."""
         if "intolerance" in fact.status_reasons:
             return True
@@ -259,7 +261,7 @@ class Drug:
         if truth is False or self.mode not in {"stopped", "failed"}:
             return truth
         if self.mode == "failed":
-            return both((truth, self.failure(fact, index)))
+            return both((truth, self.failure(fact)))
         if self.reasons:
             return both((truth, bool(fact.status_reasons & self.reasons)))
         return truth
@@ -294,14 +296,17 @@ class Drug:
         """Drafted services, procedures and appointments."""
         if self.bounds or (self.routes is not None and "systemic" not in self.routes):
             return []
-        found: list[Support] = []
         seen = {fact.ref for fact in index.record.medications}
-        for event in index.pick(index.events, self.names):
-            if event.origin is Origin.DRAFT and not event.do_not_perform and event.ref not in seen and self.event_qualifies(event):
-                found.append(Support(f"draft:{min(event.concepts & self.names)}", event.ref, event.when.text if event.when else None))
-        for event in index.record.events:
-            if event.origin is Origin.DRAFT and event.kind == "appointment" and event.reasons & self.names:
-                found.append(Support(f"draft:{min(event.reasons & self.names)}", event.ref, event.when.text if event.when else None))
+        found = [
+            Support(f"draft:{min(event.concepts & self.names)}", event.ref, event.when.text if event.when else None)
+            for event in index.pick(index.events, self.names)
+            if event.origin is Origin.DRAFT and not event.do_not_perform and event.ref not in seen and self.event_qualifies(event)
+        ]
+        found += [
+            Support(f"draft:{min(event.reasons & self.names)}", event.ref, event.when.text if event.when else None)
+            for event in index.record.events
+            if event.origin is Origin.DRAFT and event.kind == "appointment" and event.reasons & self.names
+        ]
         return found
 
     def event_qualifies(self, event: Event) -> bool:
@@ -311,7 +316,7 @@ class Drug:
         return self.reason_is is None or event.has_reason == (self.reason_is == "given")
 
 
-def _words(context: Context, value: object) -> frozenset[str]:
+def _words(value: object) -> frozenset[str]:
     raw = [value] if isinstance(value, str) else value
     if not isinstance(raw, list) or not all(isinstance(word, str) for word in raw):
         raise PatternError(f"found {value!r}, expected a word or a list of words")
@@ -343,8 +348,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         names=names,
         types=types,
         window=Window.build(context, table),
-        routes=_words(context, table["route"]) if "route" in table else None,
-        not_routes=_words(context, table["not_route"]) if "not_route" in table else frozenset(),
+        routes=_words(table["route"]) if "route" in table else None,
+        not_routes=_words(table["not_route"]) if "not_route" in table else frozenset(),
         reason=context.names(table["reason"]) if "reason" in table else None,
         reason_outside=context.names(table["reason_outside"]) if "reason_outside" in table else None,
         reason_is=str(reason_is) if reason_is else None,
@@ -352,7 +357,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         new=bool(table.get("new", False)),
         renewal=bool(table.get("renewal", False)),
         class_wide=raw == "VS-GC-SYS" or raw == ["VS-GC-SYS"],
-        reasons=_words(context, table["reasons"]) if "reasons" in table else frozenset(),
+        reasons=_words(table["reasons"]) if "reasons" in table else frozenset(),
         after_diagnosis=context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
         ingredients=ingredients,
         tails=_class_table(context, "tail") if mode == "med_tail" else (),

@@ -1,11 +1,12 @@
-"""What was done, planned, asked, refused or kept: procedures, imaging, vaccines, orders, visits, plans, devices, answers, relatives, allergies."""
+"""What was done, planned, asked, refused or kept: procedures, imaging, vaccines, orders, visits, plans, devices, answers,
+relatives and allergies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rules.facts import Allergy, Event, Observation, Origin, Presence, Relative
+from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both
@@ -53,6 +54,8 @@ KINDS: Mapping[str, frozenset[str]] = {
     "device": frozenset({"device"}),
     "declined": frozenset({"order", "consent"}),
 }
+BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
+LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
 GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
 
 
@@ -137,9 +140,11 @@ class Kin:
         """Any entry that counts."""
         found: list[Relative | Allergy] = []
         if self.predicate == "family":
-            for relative in index.pick(index.relatives, self.names):
-                if relative.status != "entered-in-error" and (relative.first_degree or not self.first_degree):
-                    found.append(relative)
+            found.extend(
+                relative
+                for relative in index.pick(index.relatives, self.names)
+                if relative.status != "entered-in-error" and (relative.first_degree or not self.first_degree)
+            )
         else:
             for allergy in index.pick(index.allergies, self.names):
                 live = allergy.clinical in {None, "active"} and allergy.verification not in {"refuted", "entered-in-error"}
@@ -158,66 +163,103 @@ def _statuses(table: Mapping[str, object], key: str) -> frozenset[str]:
     return frozenset(str(word) for word in words)
 
 
-def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Callable[[Event, RecordIndex], Truth]:
-    window = Window.build(context, table, "180 days" if predicate == "answer" else None)
-    statuses, tags = _statuses(table, "status"), _statuses(table, "tags")
-    ahead = duration(context, table["ahead"]) if "ahead" in table else None
-    over: Duration | None = duration(context, table["over"]) if "over" in table else None
-    yes = table.get("yes", True)
-    first = context.names(table["since_first"]) if "since_first" in table else None
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The qualifiers of one event condition, and one method per predicate that applies them to one Event."""
 
-    def judge(event: Event, index: RecordIndex) -> Truth:
-        record = index.record
-        kinds = KINDS.get(predicate)
+    predicate: str
+    window: Window
+    statuses: frozenset[str]
+    tags: frozenset[str]
+    ahead: Duration | None
+    over: Duration | None
+    yes: bool
+    first: Names | None
+
+    def __call__(self, event: Event, index: RecordIndex) -> Truth:
+        """Does this event satisfy the condition?"""
+        kinds = KINDS.get(self.predicate)
         if kinds is not None and event.kind not in kinds:
             return False
-        if predicate == "done":
-            if event.origin is not Origin.RECORD or event.status not in COMPLETE.get(event.kind, set()):
-                return False
-            tests: list[Truth] = [window.holds(event.when or event.end, record)]
-            if first is not None:
-                doses = [fact.start or fact.authored for fact in index.pick(index.medications, first)]
-                starts = [dose.start for dose in doses if dose]
-                tests.append(None if not starts or event.when is None else event.when.end >= min(starts))
-            return both(tests)
-        if predicate == "order":
-            if event.do_not_perform:
-                return False
-            if statuses:
-                return both((event.status in statuses, window.holds(event.when, record)))
-            if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
-                return event.origin is not Origin.DRAFT
-            return event.status == "completed" and window.holds(event.when, record)
-        if predicate == "appointment":
-            if event.origin is Origin.DRAFT or event.status not in {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}:
-                return False
-            if event.when is None:
-                return None
-            return event.when.end >= record.as_of and (ahead is None or event.when.start <= ahead.after(record.as_of))
-        if predicate == "encounter":
-            if event.status not in (statuses or {"finished"}) or (tags and not event.tags & tags):
-                return False
-            date = event.end or event.when
-            if over is not None:
-                recent = None if date is None else date.within(record.as_of, over)
-                return None if recent is None else not recent
-            return window.holds(date, record)
-        if predicate == "declined":
-            refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
-            return refused and window.holds(event.when, record)
-        if predicate == "answer":
-            said = bool(event.tags & YES) if yes else bool(event.tags & NO)
-            return both((said, window.holds(event.when, record)))
-        if event.status in GONE or (event.status in {"inactive", "completed"} and predicate == "device"):
-            return False
-        if predicate == "plan":
-            live = event.status in {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
-            if not live or (tags and not event.tags & tags):
-                return False
-            return window.holds(event.when, record) if window.within else True
-        return True
+        match self.predicate:
+            case "done":
+                return self.done(event, index)
+            case "order":
+                return self.order(event, index.record)
+            case "appointment":
+                return self.appointment(event, index.record)
+            case "encounter":
+                return self.encounter(event, index.record)
+            case "declined":
+                refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
+                return refused and self.window.holds(event.when, index.record)
+            case "answer":
+                said = bool(event.tags & YES) if self.yes else bool(event.tags & NO)
+                return both((said, self.window.holds(event.when, index.record)))
+            case _:
+                return self.kept(event, index.record)
 
-    return judge
+    def done(self, event: Event, index: RecordIndex) -> Truth:
+        """Completed in the window, and not before the first dose of `first`."""
+        if event.origin is not Origin.RECORD or event.status not in COMPLETE.get(event.kind, set()):
+            return False
+        tests: list[Truth] = [self.window.holds(event.when or event.end, index.record)]
+        if self.first is not None:
+            doses = [fact.start or fact.authored for fact in index.pick(index.medications, self.first)]
+            starts = [dose.start for dose in doses if dose]
+            tests.append(None if not starts or event.when is None else event.when.end >= min(starts))
+        return both(tests)
+
+    def order(self, event: Event, record: Record) -> Truth:
+        """Active, planned, or completed in the window."""
+        if event.do_not_perform:
+            return False
+        if self.statuses:
+            return both((event.status in self.statuses, self.window.holds(event.when, record)))
+        if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
+            return event.origin is not Origin.DRAFT
+        return event.status == "completed" and self.window.holds(event.when, record)
+
+    def appointment(self, event: Event, record: Record) -> Truth:
+        """Still ahead, within `ahead` when given."""
+        if event.origin is Origin.DRAFT or event.status not in BOOKED:
+            return False
+        if event.when is None:
+            return None
+        return event.when.end >= record.as_of and (self.ahead is None or event.when.start <= self.ahead.after(record.as_of))
+
+    def encounter(self, event: Event, record: Record) -> Truth:
+        """Finished (or with the given status) in the window, or longer ago than `over`."""
+        if event.status not in (self.statuses or {"finished"}) or (self.tags and not event.tags & self.tags):
+            return False
+        date = event.end or event.when
+        if self.over is None:
+            return self.window.holds(date, record)
+        recent = None if date is None else date.within(record.as_of, self.over)
+        return None if recent is None else not recent
+
+    def kept(self, event: Event, record: Record) -> Truth:
+        """Devices in use; plans, goals and flags that are live."""
+        if event.status in GONE or (event.status in {"inactive", "completed"} and self.predicate == "device"):
+            return False
+        if self.predicate != "plan":
+            return True
+        if event.status not in LIVE or (self.tags and not event.tags & self.tags):
+            return False
+        return self.window.holds(event.when, record) if self.window.within else True
+
+
+def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Judge:
+    return Judge(
+        predicate,
+        Window.build(context, table, "180 days" if predicate == "answer" else None),
+        _statuses(table, "status"),
+        _statuses(table, "tags"),
+        duration(context, table["ahead"]) if "ahead" in table else None,
+        duration(context, table["over"]) if "over" in table else None,
+        table.get("yes", True) is True,
+        context.names(table["since_first"]) if "since_first" in table else None,
+    )
 
 
 def build_event(context: Context, table: Mapping[str, object], predicate: str) -> Happening | Kin:

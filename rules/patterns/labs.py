@@ -126,7 +126,10 @@ class Lab:
 
 
 def outcome(fact: Observation, wanted: str) -> Truth:
-    """Positive, negative, high or low by interpretation, coded answer, or value against the laboratory's own limits. Never a bare number."""
+    """Positive, negative, high or low by interpretation, coded answer, or value against the laboratory's own limits.
+
+    Never a bare number.
+    """
     positive = bool(fact.interpretation & {"POS", "DET", "RR", "H", "HH", "A", "AA"} or fact.answers & (YES | {"detected", "reactive"}))
     negative = bool(fact.interpretation & {"NEG", "ND", "NR", "N"} or fact.answers & (NO | {"not-detected", "non-reactive"}))
     if fact.truth is not None:
