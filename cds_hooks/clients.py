@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from cds_hooks.settings import Settings, is_loopback
 
 __all__ = ["Caller", "Clients", "OpenMode", "clients"]
 
+HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::[0-9]{1,5})?", re.IGNORECASE)
 UNSAFE = (
     "NMCDS_HOST: without a client registry the service has no authentication and listens on a loopback address only "
     "(127.0.0.1, ::1 or localhost)"
@@ -44,14 +46,10 @@ class OpenMode:
 
     async def identify(self, request: Request) -> Caller:
         """Anyone on this machine."""
-        host = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "") if _is_plain(request.headers.get("host", "")) else ""
-        if not host or not (is_loopback(host) or host == self.public_host):
+        found = HOST.fullmatch(request.headers.get("host", ""))
+        if found is None or not (is_loopback(found[1]) or found[1] == self.public_host):
             raise NotAuthenticated
         return Caller("open")
-
-
-def _is_plain(host: str) -> bool:
-    return all(char.isalnum() or char in ".-:[]" for char in host)
 
 
 def clients(settings: Settings) -> Clients:

@@ -25,7 +25,8 @@ def test_every_way_to_name_the_patient_is_understood(reference: str) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "Patient/p2", "p2", "Patient/p11", "Patient/P1", "Group/p1", "Practitioner/p1", "https://ehr.example.org/fhir/Patient/p2", "urn:uuid:p2",
+        "Patient/p2", "p2", "Patient/p11", "Patient/P1", "Group/p1", "Practitioner/p1",
+        "https://ehr.example.org/fhir/Patient/p2", "urn:uuid:p2",
         "Patient/p1/x", "Patient/p1?x=1", "https://evil.example/?x=Patient/p1", "ftp://ehr.example.org/Patient/p1", "#p1", "", "Patient/",
     ],
 )  # fmt: skip
@@ -33,7 +34,9 @@ def test_anything_else_is_another_patient(reference: str) -> None:
     assert ME.owner(condition(of=reference)) is Owner.OTHER
 
 
-@pytest.mark.parametrize("subject", [None, {}, {"display": "p1"}, {"identifier": {"value": "p1"}}, {"reference": 1}, "Patient/p1", ["Patient/p1"]])
+@pytest.mark.parametrize(
+    "subject", [None, {}, {"display": "p1"}, {"identifier": {"value": "p1"}}, {"reference": 1}, "Patient/p1", ["Patient/p1"]]
+)
 def test_a_resource_that_does_not_say_whose_it_is_is_nobodys(subject: object) -> None:
     assert ME.owner({"resourceType": "Observation", "subject": subject}) is Owner.UNSAID
 

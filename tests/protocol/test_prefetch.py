@@ -7,10 +7,10 @@ import pytest
 from tests.support.doubles import AUTHORIZATION, COMPLETE, bundle, condition, order, outcome, patient, request
 from tests.support.service import Service
 
-SERVER = {"fhirServer": "https://ehr.example.org/fhir", "fhirAuthorization": AUTHORIZATION}
+SERVER: dict[str, Any] = {"fhirServer": "https://ehr.example.org/fhir", "fhirAuthorization": AUTHORIZATION}
 
 
-def without(*keys: str, **more: Any) -> dict[str, Any]:
+def without(*keys: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON member
     return {key: value for key, value in {**COMPLETE, **more}.items() if key not in keys}
 
 
@@ -46,7 +46,9 @@ def test_a_missing_key_without_a_server_is_unknown(service: Service) -> None:
 
 
 def test_a_missing_key_is_fetched_with_the_token(service: Service) -> None:
-    service.fhir.answers["Observation?patient=p1"] = bundle({"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}})
+    service.fhir.answers["Observation?patient=p1"] = bundle(
+        {"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}}
+    )
     service.cards(request(prefetch=without("observations"), **SERVER))
     assert service.fhir.asked == ["Observation?patient=p1&_count=200"]
     assert service.fhir.tokens == ["some-opaque-token"]
@@ -56,7 +58,8 @@ def test_a_missing_key_is_fetched_with_the_token(service: Service) -> None:
 
 def test_everything_is_fetched_when_there_is_no_prefetch(service: Service) -> None:
     service.fhir.answers = {
-        "Patient/p1": patient(), "Condition?patient=p1": bundle(condition()), "MedicationRequest?patient=p1": bundle(), "Observation?patient=p1": bundle(),
+        "Patient/p1": patient(), "Condition?patient=p1": bundle(condition()), "MedicationRequest?patient=p1": bundle(),
+        "Observation?patient=p1": bundle(),
     }  # fmt: skip
     service.cards(request(prefetch=None, **SERVER))
     assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
@@ -112,7 +115,9 @@ def test_included_resources_do_not_count_towards_the_total(service: Service) -> 
 
 
 def test_an_entry_without_a_resource_is_a_part(service: Service) -> None:
-    service.cards(request(prefetch={**COMPLETE, "conditions": {"resourceType": "Bundle", "entry": [{"fullUrl": "x"}, {"resource": condition()}]}}))
+    service.cards(
+        request(prefetch={**COMPLETE, "conditions": {"resourceType": "Bundle", "entry": [{"fullUrl": "x"}, {"resource": condition()}]}})
+    )
     assert service.knowledge.unread == {"Condition": "only a part of the data came"}
 
 
@@ -125,7 +130,9 @@ def test_a_next_page_that_cannot_be_fetched_is_a_part(service: Service) -> None:
 def test_a_next_page_is_fetched(service: Service) -> None:
     url = "https://ehr.example.org/fhir?page=2"
     service.fhir.answers[url] = bundle(condition("c2"), total=2)
-    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), total=2, link=[{"relation": "next", "url": url}])}, **SERVER))
+    service.cards(
+        request(prefetch={**COMPLETE, "conditions": bundle(condition(), total=2, link=[{"relation": "next", "url": url}])}, **SERVER)
+    )
     assert service.fhir.asked == [url]
     assert service.knowledge.refs == ["Patient/p1", "Condition/c1", "Condition/c2"]
     assert service.knowledge.unread == {}
@@ -139,7 +146,9 @@ def test_other_kinds_of_data_in_place_of_the_expected_ones_are_not_used_and_make
 
 def test_a_medication_that_only_a_reference_names_is_fetched(service: Service) -> None:
     service.fhir.answers["Medication/d1"] = {"resourceType": "Medication", "id": "d1"}
-    service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(order(medicationReference={"reference": "Medication/d1"}))}, **SERVER))
+    service.cards(
+        request(prefetch={**COMPLETE, "medicationRequests": bundle(order(medicationReference={"reference": "Medication/d1"}))}, **SERVER)
+    )
     assert service.fhir.asked == ["Medication/d1"]
     assert "Medication/d1" in service.knowledge.refs
     assert service.knowledge.unread == {}
@@ -147,7 +156,10 @@ def test_a_medication_that_only_a_reference_names_is_fetched(service: Service) -
 
 def test_a_medication_reference_cannot_climb_to_another_address(service: Service) -> None:
     service.cards(
-        request(prefetch={**COMPLETE, "medicationRequests": bundle(order(medicationReference={"reference": "Medication/../Patient/p2"}))}, **SERVER)
+        request(
+            prefetch={**COMPLETE, "medicationRequests": bundle(order(medicationReference={"reference": "Medication/../Patient/p2"}))},
+            **SERVER,
+        )
     )
     assert service.fhir.asked == []
     assert set(service.knowledge.unread) == {"MedicationRequest"}

@@ -13,7 +13,11 @@ ORDERS = {"draftOrders": bundle(order("m1"), order("m2"))}
 
 
 def origins(service: Service) -> dict[str, Origin]:
-    return {f"{one.resource['resourceType']}/{one.resource['id']}": one.origin for one in service.knowledge.seen if isinstance(one.resource, dict)}
+    return {
+        f"{one.resource['resourceType']}/{one.resource['id']}": one.origin
+        for one in service.knowledge.seen
+        if isinstance(one.resource, dict)
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,9 @@ def test_an_encounter_id_is_accepted_with_its_type(service: Service) -> None:
 
 def test_a_long_id_such_as_ehrs_send_is_accepted(service: Service) -> None:
     name = "eXoGxqgBaJuNkuahMYmiDhg3" * 5
-    body = request(context={"patientId": name}, prefetch={**COMPLETE, "patient": patient(name), "conditions": bundle(condition(of=f"Patient/{name}"))})
+    body = request(
+        context={"patientId": name}, prefetch={**COMPLETE, "patient": patient(name), "conditions": bundle(condition(of=f"Patient/{name}"))}
+    )
     assert service.hook(body).status == 200
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Scope
@@ -39,11 +39,12 @@ class Answer:
         return [issue["expression"][0] for issue in self.json()["issue"] if "expression" in issue]
 
 
+@dataclass
 class Client:
-    """A caller on this machine."""
+    """A caller on this machine; `taken` counts the pieces of the last body that the application read."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    app: ASGIApp
+    taken: int = field(default=0, kw_only=True)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """GET."""
@@ -57,9 +58,7 @@ class Client:
         """Any request; a sequence is sent in these pieces."""
         return asyncio.run(self.asend(method, path, body, headers))
 
-    async def asend(
-        self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    async def asend(self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Mapping[str, str] | None = None) -> Answer:
         """The same inside a running loop."""
         chunks = [body] if isinstance(body, bytes) else list(body)
         named = {"host": "127.0.0.1:8000", **(headers or {})}
@@ -81,7 +80,10 @@ class Client:
         sent: list[Message] = []
         waiting = [{"type": "http.request", "body": chunk, "more_body": number < len(chunks) - 1} for number, chunk in enumerate(chunks)]
 
+        self.taken = 0
+
         async def receive() -> Message:
+            self.taken += 1
             return waiting.pop(0) if waiting else {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:

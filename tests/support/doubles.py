@@ -19,20 +19,20 @@ INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
 NOTHING = Evaluation((), (), relevant=False)
 
 
-def finding(rule: str = "test-rule", **changes: Any) -> Finding:  # noqa: ANN401 - any field of Finding
+def finding(name: str = "test-rule", **changes: Any) -> Finding:  # noqa: ANN401 - any field of Finding
     """One finding with something in every member."""
     values: Json = {
-        "rule": RuleRef(rule, "1.0.0"),
-        "title": f"Title of {rule}",
+        "rule": RuleRef(name, "1.0.0"),
+        "title": f"Title of {name}",
         "pathway": "safety",
         "stage": "safety",
         "asks": False,
         "indicator": "warning",
-        "summary": f"Summary of {rule}",
+        "summary": f"Summary of {name}",
         "detail": ("First line.",),
         "branches": (),
         "because": (Because("diagnosis:some-disease", "Condition/c1", "2024-05-02"),),
-        "chain": (ChainStep(rule, f"fires:{rule}"),),
+        "chain": (ChainStep(name, f"fires:{name}"),),
         "not_checked": (),
         "withheld": (),
         "suggestions": (),
