@@ -36,6 +36,7 @@ ACCEPT = "application/fhir+json; fhirVersion=4.0, application/json;q=0.9"
 ACCEPTED = ("application/fhir+json", "application/json", "text/json")
 PORTS = {"http": 80, "https": 443}
 CHUNK = 65536
+TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))  # they stand for IPv4 addresses
 SLOW = "the FHIR server did not answer in time"
 ELSEWHERE = "the FHIR server is not one that this service may call"
 BROKEN = "the FHIR server could not be read"
@@ -209,7 +210,7 @@ class CheckedAdapter(HTTPAdapter):
         except ValueError:
             return False
         if isinstance(address, ipaddress.IPv6Address):
-            if address.scope_id or address.sixtofour or address.teredo:
+            if address.scope_id or address.sixtofour or address.teredo or any(address in network for network in TRANSLATED):
                 return False
             address = address.ipv4_mapped or address
         if local:

@@ -24,6 +24,7 @@ from cds_hooks.store.tables import HEAD, deployment
 __all__ = ["Database", "Keys", "insert"]
 
 BUSY_S = 2  # how long a writer waits for another process
+MIGRATION_S = 30  # how long a process waits for another one that migrates
 LOCK = 0x6E6D6364  # PostgreSQL advisory lock: one process migrates
 
 
@@ -82,7 +83,7 @@ class Database:
             return
         with self._lock, self.failing():
             if self._keys is None:
-                with self.engine.begin() as connection:
+                with self.engine.execution_options(busy_s=MIGRATION_S).begin() as connection:
                     if connection.dialect.name == "postgresql":
                         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
                     _migrate(connection)
@@ -129,7 +130,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={options.get('busy_s', BUSY_S) * 1000}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

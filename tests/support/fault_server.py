@@ -86,7 +86,7 @@ class FaultServer:
                 return
 
 
-def _silent(server: FaultServer, peer: socket.socket, _path: str) -> None:
+def _silent(server: FaultServer, _peer: socket.socket, _path: str) -> None:
     server.stop.wait(30)
 
 
@@ -140,13 +140,18 @@ def _next(url: str) -> Callable[[FaultServer], bytes]:
     return lambda server: answer(bundle(order(), link=[{"relation": "next", "url": url.replace("PORT", str(server.port))}]))
 
 
+def _drip_body(server: FaultServer, peer: socket.socket, _path: str) -> None:
+    peer.sendall(head(length=5000))
+    server.drip(peer, b" " * 5000, 0.1)
+
+
 BEHAVIOURS: dict[str, Callable[[FaultServer, socket.socket, str], None]] = {
     "good": lambda _server, peer, path: peer.sendall(answer(fhir(path))),
     "silent": _silent,
     "slow": _slow,
     "drip-head": lambda server, peer, path: server.drip(peer, answer(fhir(path)), 0.2),
-    "drip-body": lambda server, peer, path: (peer.sendall(head(length=5000)), server.drip(peer, b" " * 5000, 0.1))[1],
-    "endless-head": lambda server, peer, path: server.drip(peer, b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 10_000, 0.05),
+    "drip-body": _drip_body,
+    "endless-head": lambda server, peer, _path: server.drip(peer, b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 10_000, 0.05),
     "endless": _endless,
     "reset": _reset,
     "close": _fixed(),

@@ -87,7 +87,7 @@ def test_loopback_addresses_in_their_usual_spelling(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "", "0.0.0.0", "::", "10.0.0.1", "127.1", "0x7f.1", "2130706433", "0177.0.0.1", "localhost.", "localhost.localdomain",
+        "", "0.0.0.0", "::", "10.0.0.1", "127.1", "0x7f.1", "2130706433", "0177.0.0.1", "localhost.", "localhost.localdomain",  # noqa: S104 - refused here
         "127.0.0.1.nip.io",
         "LOCALHOST ", "example.org", "127.0.0.1%", "1 27.0.0.1",
     ],

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select
+
+from cds_hooks.errors import SettingsError, StorageUnavailable
+from cds_hooks.store.database import Database, Keys
+from cds_hooks.store.feedback import Outcome, save
+from cds_hooks.store.tables import HEAD, METADATA, audit, card_shown, feedback, firing
+from cds_hooks.store.writer import Shown, Writer
+from rules.findings import Evaluation
+from tests.support.doubles import INSTANCE, NOW, FakeKnowledge, create, finding, request
+from tests.support.service import running
+
+
+def database(folder: Path) -> Database:
+    return Database(f"sqlite:///{folder}/x.sqlite3")
+
+
+def outcome(card: str = INSTANCE) -> Outcome:
+    return Outcome(card, "overridden", "2026-11-22T10:05:31.000000Z")
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    store.open()
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        assert MigrationContext.configure(connection).get_current_revision() == HEAD
+    store.close()
+
+
+def test_sqlite_writes_ahead_and_waits_for_the_disk(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    with store.begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    store.close()
+
+
+def test_a_saved_report_is_on_disk_when_save_returns(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    save(store, [outcome()], service="s", caller="c", received=NOW)
+    with sqlite3.connect(f"file:{tmp_path}/x.sqlite3?mode=ro", uri=True) as other:
+        assert other.execute("SELECT card, received FROM feedback").fetchall() == [(INSTANCE, "2026-11-22T09:30:00.000000Z")]
+    other.close()
+    store.close()
+
+
+def test_reports_of_one_request_are_stored_all_or_none(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    broken = Outcome("c" * 36, "overridden", None)  # type: ignore[arg-type]
+    with pytest.raises(StorageUnavailable):
+        save(store, [outcome(), broken], service="s", caller="c", received=NOW)
+    with store.reading() as connection:
+        assert connection.execute(select(feedback)).all() == []
+    store.close()
+
+
+def test_many_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    stores = [database(tmp_path) for _ in range(4)]
+    threads = [threading.Thread(target=store.open) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({store.keys.patient("p1") for store in stores}) == 1
+    for store in stores:
+        store.close()
+
+
+def test_a_locked_database_is_unavailable_and_recovers(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    store.open()
+    other = sqlite3.connect(tmp_path / "x.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StorageUnavailable):
+        save(store, [outcome()], service="s", caller="c", received=NOW)
+    other.execute("ROLLBACK")
+    other.close()
+    save(store, [outcome()], service="s", caller="c", received=NOW)
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite3").write_text("this is not a database, but it is long enough to look at" * 10)
+    with pytest.raises(StorageUnavailable):
+        database(tmp_path).open()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://h/d", "sqlite+nodriver:///x", "oracle://h"])
+def test_a_url_that_cannot_work_is_a_settings_error(url: str) -> None:
+    with pytest.raises(SettingsError, match="NMCDS_DATABASE_URL"):
+        Database(url)
+
+
+def test_a_hash_depends_on_key_purpose_and_person_and_tells_nothing() -> None:
+    one, other = Keys("one"), Keys("other")
+    assert one.patient("p1") == one.patient("p1")
+    assert len({one.patient("p1"), one.patient("p2"), one.user("p1"), other.patient("p1")}) == 4
+    assert one.mac("x", "a", "b") != one.mac("x", "ab")
+    assert len(one.patient("p1")) == 64
+
+
+def test_a_made_key_is_kept_for_the_next_start(tmp_path: Path) -> None:
+    first = database(tmp_path)
+    found = first.keys.patient("p1")
+    first.close()
+    second = database(tmp_path)
+    assert second.keys.patient("p1") == found
+    second.close()
+
+
+def test_the_key_of_the_settings_is_not_stored(tmp_path: Path) -> None:
+    store = Database(f"sqlite:///{tmp_path}/x.sqlite3", "CANARY-secret")
+    store.open()
+    store.close()
+    assert b"CANARY" not in (tmp_path / "x.sqlite3").read_bytes()
+
+
+def test_calls_are_audited_and_firings_counted(tmp_path: Path) -> None:
+    knowledge = FakeKnowledge(Evaluation((finding("r1", suggestions=(create(),)), finding("r2", indicator="info")), (), relevant=True))
+    with running(tmp_path, knowledge) as service:
+        for _ in range(3):
+            service.cards(request(prefetch={**request()["prefetch"], "observations": {"resourceType": "OperationOutcome"}}))
+        service.parts.writer.flush()
+        with service.parts.database.reading() as connection:
+            counts = connection.execute(
+                select(firing.c.day, firing.c.rule, firing.c.indicator, firing.c.count).order_by(firing.c.rule)
+            ).all()
+            entries = connection.execute(select(audit.c.rules, audit.c.cards, audit.c.unread, audit.c.caller)).all()
+            assert len(connection.execute(select(card_shown)).all()) == 6
+    assert [tuple(row) for row in counts] == [("2026-11-22", "r1", "warning", 3), ("2026-11-22", "r2", "info", 3)]
+    assert [tuple(row) for row in entries] == [('[["r1", "1.0.0"], ["r2", "1.0.0"]]', 2, '["Observation"]', "open")] * 3
+
+
+def entry(days_ago: int = 0) -> Shown:
+    return Shown(NOW - timedelta(days=days_ago), "s", INSTANCE, "c", "p", "u", "1", (), 0, (), 1)
+
+
+def test_old_audit_rows_go_away(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    for one in (entry(days_ago=40), entry()):
+        writer = Writer(store, keep_days=30, dropped=lambda _: None)
+        writer.add(one)
+        writer.close()
+    with store.reading() as connection:
+        assert connection.execute(select(audit.c.at)).scalars().all() == ["2026-11-22T09:30:00.000000Z"]
+    store.close()
+
+
+def test_entries_are_dropped_and_counted_when_storage_is_down(tmp_path: Path) -> None:
+    lost: list[int] = []
+    store = database(tmp_path / "missing")
+    writer = Writer(store, keep_days=30, dropped=lost.append)
+    writer.add(entry())
+    writer.flush()
+    assert sum(lost) == 1
+    (tmp_path / "missing").mkdir()
+    writer.add(entry())
+    writer.close()
+    with store.reading() as connection:
+        assert len(connection.execute(select(audit)).all()) == 1
+    store.close()
+
+
+def test_a_full_queue_drops_instead_of_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[int] = []
+    monkeypatch.setattr("cds_hooks.store.writer.WAITING", 1)
+    store = database(tmp_path)
+    store.open()
+    other = sqlite3.connect(tmp_path / "x.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    writer = Writer(store, keep_days=30, dropped=lost.append)
+    for _ in range(10):
+        writer.add(entry())
+    assert sum(lost) >= 8
+    other.execute("ROLLBACK")
+    other.close()
+    writer.close()
+    store.close()
