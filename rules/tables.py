@@ -69,5 +69,12 @@ def _fill(value: object, row: Mapping[str, str]) -> object:
     if isinstance(value, Mapping):
         return {key: _fill(item, row) for key, item in value.items()}
     if isinstance(value, list):
-        return [_fill(item, row) for item in value]
+        filled: list[object] = []
+        for item in value:
+            part = _fill(item, row)
+            if isinstance(part, list) and isinstance(item, str):
+                filled.extend(part)
+            else:
+                filled.append(part)
+        return filled
     return value

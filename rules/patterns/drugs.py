@@ -28,6 +28,7 @@ SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathec
 NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
 RECORD_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
+INJECTED = {"iv", "im", "sc", "intrathecal"}
 SERIES_GAP = timedelta(days=30)
 EVER = Window()
 
@@ -201,6 +202,8 @@ class Drug:
             tests.append((systemic and fact.route not in NOT_SYSTEMIC) or fact.route in self.routes or (fact.route is None and systemic))
             if fact.route is None and not systemic:
                 tests[-1] = bool(self.routes & SYSTEMIC)
+            elif (fact.route == "injection" and self.routes & INJECTED) or (fact.route in INJECTED and "injection" in self.routes):
+                tests[-1] = True  # an injection of unstated kind may be any of them
         if self.not_routes:
             tests.append(fact.route not in self.not_routes)
         if self.reason is not None:
