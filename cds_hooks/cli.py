@@ -1,227 +1,226 @@
-"""`nmcds`: run the service, try a patient, read and check the rules.
-
-Exit codes: 0 all is well; 1 a rule, vignette or promise is broken; 2 the command line or a file is wrong; 3 the knowledge cannot be loaded.
-"""
+"""`nmcds`: how each command is called. What it does is in `cds_hooks.commands`, imported only when it runs, so that help is quick."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from datetime import UTC, date, datetime, time
+import sys
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from rules.findings import Evaluation, Finding
-    from rules.knowledge import Knowledge
-
 __all__ = ["app", "main"]
 
-BROKEN, USAGE, NO_KNOWLEDGE = 1, 2, 3
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-rules_app = typer.Typer(no_args_is_help=True, help="Read and check the rules.")
+HELP = """
+Clinical decision support for neuromuscular disorders: run the service, ask it about a patient, read and test its rules.
+
+[bold]Try it[/]
+\b
+  nmcds serve                             the service and its demo page
+  nmcds check --fixture mg_crisis --why   an invented patient, fact to card
+  nmcds check my-bundle.json              a patient of your own, as FHIR R4
+  nmcds explain mg-crisis-urgent          one rule in plain words
+
+[bold]Exit codes[/]
+\b
+  0  all is well
+  1  found: a rule file with problems, a vignette or promise that fails
+  2  the command line, a setting or a file is wrong
+  3  the knowledge cannot be loaded
+  4  it could not be done: the port is taken, the rule engine stopped
+"""
+
+Hook = Literal[
+    "patient-view", "order-select", "order-sign", "encounter-start", "encounter-discharge", "problem-list-item-create", "appointment-book"
+]
+Pathway = Literal["immunosuppressive", "analgesic", "referral", "monitoring", "education", "manual-therapy", "safety"]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], metavar="DATE", help="Day of the call, such as 2026-11-22.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--rules", exists=True, file_okay=False, help="Folder of rule files instead of those that come with the service."),
+]
+RuleId = Annotated[str, typer.Argument(metavar="RULE-ID", help="Such as mg-crisis-urgent.")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=HELP)
+rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check, list, show and test the rules.")
 app.add_typer(rules_app, name="rules")
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - help must be quick
+
+        typer.echo(f"neuromuscular-cds {version('neuromuscular-cds')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    """Options of the program as a whole."""
 
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; open mode only on a loopback address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Without a client registry: loopback only.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.", show_default="8000")
+    ] = None,
 ) -> None:
-    """Run the CDS Hooks service. Settings come from NMCDS_ variables.
+    """Run the service. Its settings are NMCDS_ variables (docs/reference/settings.md); options win over them.
 
-    Example: nmcds serve --port 8080
+    [bold]Examples[/]
+    \b
+      nmcds serve
+      nmcds serve --host 127.0.0.2 --port 8080
     """
-    import os  # noqa: PLC0415 - only serving needs the server
+    from cds_hooks.commands.serve import serve as run  # noqa: PLC0415 - help must be quick
 
-    import uvicorn  # noqa: PLC0415
-
-    os.environ["NMCDS_HOST"], os.environ["NMCDS_PORT"] = host, str(port)
-    from cds_hooks.app import from_environment  # noqa: PLC0415
-    from cds_hooks.settings import SettingsError  # noqa: PLC0415
-    from rules.load import KnowledgeError  # noqa: PLC0415
-
-    try:
-        service = from_environment()
-    except KnowledgeError as problem:
-        raise _fail(str(problem), NO_KNOWLEDGE) from None
-    except SettingsError as problem:
-        raise _fail(str(problem), USAGE) from None
-    typer.echo(f"Listening on http://{host}:{port}/cds-services (Ctrl+C stops)")
-    uvicorn.run(service, host=host, port=port, log_level="warning", access_log=False)
+    raise typer.Exit(run(host=host, port=port))
 
 
 @app.command()
 def check(
-    bundle: Annotated[Path, typer.Argument(help="A FHIR R4 Bundle with one patient's resources (JSON).")],
-    hook: Annotated[
-        str, typer.Option(help="CDS Hooks hook; draft orders in the bundle are what the clinician is about to sign.")
-    ] = "patient-view",
-    on: Annotated[str, typer.Option(help="The day of the call, such as 2026-11-22; default today.")] = "",
-    why: Annotated[bool, typer.Option("--why", help="Show the facts and the chain behind each finding.")] = False,
+    bundle: Annotated[Path | None, typer.Argument(metavar="BUNDLE.json", help="A FHIR R4 Bundle with one patient.")] = None,
+    fixture: Annotated[str | None, typer.Option(metavar="NAME", help="An invented patient instead (nmcds fixtures lists them).")] = None,
+    all_fixtures: Annotated[bool, typer.Option("--all-fixtures", help="Compare every invented patient with what is promised.")] = False,
+    hook: Annotated[Hook | None, typer.Option(help="The moment of the call.", show_default="patient-view")] = None,
+    on: Day = None,
+    patient: Annotated[str | None, typer.Option(metavar="ID", help="Which patient, when the Bundle holds several.")] = None,
+    why: Annotated[bool, typer.Option("--why", help="Show the chain of each card: facts, rules, conclusions, blocks, proposals.")] = False,
+    rules: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what the rules find about one patient.
+    """Say which cards one patient gets. A draft in the Bundle is what is being ordered; what is not in the file counts as not there.
 
-    Example: nmcds check fhir_fixtures/patients/mg_crisis.json --on 2026-11-22 --why
+    [bold]Examples[/]
+    \b
+      nmcds check bundle.json
+      nmcds check bundle.json --hook order-sign --on 2026-11-22 --why
+      nmcds check --fixture mg_azathioprine_allopurinol
+      nmcds check --all-fixtures
     """
-    try:
-        content = json.loads(bundle.read_text(encoding="utf-8"))
-        as_of = datetime.combine(date.fromisoformat(on), time(12), tzinfo=UTC) if on else datetime.now(UTC)
-        resources = [entry["resource"] for entry in content["entry"] if isinstance(entry.get("resource"), dict)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise _fail(
-            f"{bundle.name}: expected a FHIR Bundle in JSON and a date such as 2026-11-22 ({type(problem).__name__})", USAGE
-        ) from None
-    evaluation = _evaluate(_knowledge(), resources, hook, as_of)
-    if as_json:
-        typer.echo(json.dumps(asdict(evaluation), indent=2, default=str))
-        return
-    if not evaluation.findings:
-        typer.echo("Looked and found nothing.")
-    for finding in evaluation.findings:
-        _show(finding, why=why)
+    given = [bundle is not None, fixture is not None, all_fixtures]
+    if sum(given) != 1:
+        raise typer.BadParameter("expected exactly one of BUNDLE.json, --fixture NAME and --all-fixtures")
+    if all_fixtures and (hook or on or why or patient):
+        raise typer.BadParameter("--all-fixtures takes only --rules and --json; hooks and days come from the about files")
+    from cds_hooks.commands import check as run  # noqa: PLC0415 - help must be quick
 
-
-def _evaluate(knowledge: Knowledge, resources: list[dict[str, object]], hook: str, as_of: datetime) -> Evaluation:
-    """Drafts are asked about on order hooks, and planned elsewhere."""
-    from rules.extract import Input  # noqa: PLC0415 - keeps --help fast
-    from rules.facts import Origin  # noqa: PLC0415
-
-    asking = {"order-select", "order-sign", "appointment-book"}
-    inputs = []
-    for resource in resources:
-        is_draft = resource.get("status") == "draft" or (
-            resource.get("resourceType") == "Appointment" and resource.get("status") == "proposed"
-        )
-        if is_draft and hook not in asking:
-            continue
-        inputs.append(Input(resource, Origin.DRAFT if is_draft else Origin.RECORD))
-    return knowledge.evaluate(inputs, as_of=as_of, hook=hook, unread={})
-
-
-def _show(finding: Finding, *, why: bool) -> None:
-    """One finding in plain lines; control characters of patient text are removed."""
-    lines = [
-        f"[{finding.indicator}] {finding.summary}",
-        f"    rule {finding.rule.id} {finding.rule.version}{' (asks)' if finding.asks else ''}",
-    ]
-    lines += [f"    proposes: {one.label}" for one in finding.suggestions]
-    lines += [f"    withheld: {one.what} by {one.rule}: {one.reason}" for one in finding.withheld]
-    lines += [f"    not checked: {one.what}: {one.why}" for one in finding.not_checked]
-    if why:
-        lines += [f"    because {one.fact} {one.resource or ''} {one.date or ''}" for one in finding.because]
-        lines += [f"    chain {one.rule} -> {one.concluded}" for one in finding.chain]
-    for line in lines:
-        typer.echo("".join(sign if sign.isprintable() else "?" for sign in line))
+    day = on.date() if on else None
+    if all_fixtures:
+        raise typer.Exit(run.all_fixtures(rules=rules, json=as_json))
+    if fixture is not None:
+        raise typer.Exit(run.fixture(fixture, hook=hook, on=day, rules=rules, why=why, json=as_json))
+    if bundle is not None:
+        raise typer.Exit(run.bundle(bundle, hook=hook or "patient-view", on=day, patient=patient, rules=rules, why=why, json=as_json))
 
 
 @app.command()
-def explain(rule_id: Annotated[str, typer.Argument(help="A rule id, such as mg-crisis-urgent.")]) -> None:
-    """Say what one rule is for, what it proposes and on what evidence."""
-    knowledge = _knowledge()
-    rule = knowledge.rule(rule_id)
-    if rule is None:
-        near = [one.id for one in knowledge.every if rule_id.split("-")[0] in one.id][:5]
-        raise _fail(f"found no rule {rule_id!r}" + (f"; did you mean {', '.join(near)}?" if near else "; see nmcds rules list"), USAGE)
-    typer.echo(f"{rule.id} {rule.version} ({rule.status}, {rule.stage}): {rule.title}")
-    typer.echo(f"  hooks: {', '.join(sorted(rule.hooks)) or 'none; it concludes facts for other rules'}")
-    if rule.card is not None:
-        typer.echo(f"  [{rule.card.indicator}] {rule.card.summary}")
-        for line in (*rule.card.detail, *(f"proposes: {one.label}" for one in rule.card.proposals)):
-            typer.echo(f"  - {line}")
-    for one in rule.evidence:
-        source = knowledge.sources[one.source]
-        typer.echo(f"  evidence {one.source}: {source['organisation']}: {source['title']} ({source['year']}) {source['url']}")
-        typer.echo(f"    {one.strength}; verified: {one.verified}")
-    typer.echo(f"  reviewed by: {rule.review.checked_by or 'nobody yet'}; next review {rule.review.next}")
+def explain(rule_id: RuleId, rules: Folder = None, as_json: AsJson = False) -> None:
+    """Tell one rule in plain words: when it fires, what it proposes, on what evidence, who checked it.
+
+    [bold]Examples[/]
+    \b
+      nmcds explain mg-crisis-urgent
+      nmcds explain mg-crisis-urgent --json
+    """
+    from cds_hooks.commands.explain import explain as run  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(run(rule_id, rules=rules, json=as_json))
 
 
 @app.command()
 def fixtures(as_json: AsJson = False) -> None:
-    """List the invented patients that come with the project."""
-    from fhir_fixtures import patients  # noqa: PLC0415 - keeps --help fast
+    """List the invented patients, and what the service promises to say about each.
 
-    if as_json:
-        typer.echo(json.dumps([{"name": one.name, "who": one.who, "on": str(one.on)} for one in patients()], indent=2))
-        return
-    for one in patients():
-        typer.echo(f"{one.name}: {' '.join(one.who.split())}")
+    [bold]Example[/]
+    \b
+      nmcds fixtures --json
+    """
+    from cds_hooks.commands.fixtures import list_fixtures  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(list_fixtures(json=as_json))
 
 
 @rules_app.command("lint")
-def lint() -> None:
-    """Load all rules and report every problem at once."""
-    knowledge = _knowledge()
-    typer.echo(f"{len(knowledge.every)} rules, no problem found")
+def rules_lint(rules: Folder = None, as_json: AsJson = False) -> None:
+    """Report all problems of all rule files at once, as "file: key: found, expected, did you mean". Exit code 1 when there are any.
+
+    [bold]Examples[/]
+    \b
+      nmcds rules lint
+      nmcds rules lint --rules my-rules
+    """
+    from cds_hooks.commands.rules import lint  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(lint(rules=rules, json=as_json))
 
 
 @rules_app.command("list")
-def list_rules(as_json: AsJson = False) -> None:
-    """List all rules with status, stage and hooks."""
-    rows = [
-        {
-            "id": one.id,
-            "version": one.version,
-            "status": one.status,
-            "stage": one.stage,
-            "pathway": one.pathway,
-            "hooks": sorted(one.hooks),
-            "title": one.title,
-        }
-        for one in _knowledge().every
-    ]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    for row in rows:
-        typer.echo(f"{row['id']:40} {row['status']:7} {row['stage']:10} {row['title']}")
+def rules_list(
+    pathway: Annotated[Pathway | None, typer.Option(help="Only this pathway.")] = None,
+    hook: Annotated[Hook | None, typer.Option(help="Only rules that speak at this hook.")] = None,
+    rules: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules.
+
+    [bold]Examples[/]
+    \b
+      nmcds rules list --pathway analgesic
+      nmcds rules list --hook order-sign --json
+    """
+    from cds_hooks.commands.rules import list_rules  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(list_rules(rules=rules, pathway=pathway, hook=hook, json=as_json))
 
 
 @rules_app.command("show")
-def show(rule_id: Annotated[str, typer.Argument(help="A rule id.")]) -> None:
-    """Print one rule as its file states it, as JSON."""
-    rule = _knowledge().rule(rule_id)
-    if rule is None:
-        raise _fail(f"found no rule {rule_id!r}; see nmcds rules list", USAGE)
-    typer.echo(json.dumps(asdict(rule), indent=2, default=lambda value: sorted(value) if isinstance(value, frozenset) else str(value)))
+def rules_show(rule_id: RuleId, rules: Folder = None, as_json: AsJson = False) -> None:
+    """Print the file of one rule; with --json, the rule as loaded.
+
+    [bold]Example[/]
+    \b
+      nmcds rules show mg-crisis-urgent
+    """
+    from cds_hooks.commands.rules import show  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(show(rule_id, rules=rules, json=as_json))
 
 
 @rules_app.command("test")
-def run_tests(rule_ids: Annotated[list[str] | None, typer.Argument(help="Rule ids; default all.")] = None) -> None:
-    """Run the vignettes of rules, from FHIR resources to findings."""
-    from rules.check import run_vignettes  # noqa: PLC0415 - keeps --help fast
+def rules_test(
+    rule_ids: Annotated[list[str] | None, typer.Argument(metavar="[RULE-ID]...", help="Without any: all active rules.")] = None,
+    rules: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the vignettes of rules, the whole way from FHIR to finding. Exit code 1 when one does not come out as expected.
 
-    knowledge = _knowledge()
-    chosen = tuple(rule for rule in knowledge.rules if not rule_ids or rule.id in rule_ids)
-    results = list(run_vignettes(knowledge, chosen))
-    for one in results:
-        if one.problem:
-            typer.echo(f"{one.rule}: {one.vignette}: {one.problem}")
-    broken = sum(bool(one.problem) for one in results)
-    typer.echo(f"{len(results)} vignettes, {broken} broken")
-    if broken or not results:
-        raise typer.Exit(BROKEN)
+    [bold]Examples[/]
+    \b
+      nmcds rules test
+      nmcds rules test mg-crisis-urgent mg-gen-first-line
+    """
+    from cds_hooks.commands.rules import test  # noqa: PLC0415 - help must be quick
 
-
-def _knowledge() -> Knowledge:
-    from rules.knowledge import Knowledge  # noqa: PLC0415 - keeps --help fast
-    from rules.load import KnowledgeError  # noqa: PLC0415
-
-    try:
-        return Knowledge.load()
-    except KnowledgeError as problem:
-        raise _fail(str(problem), NO_KNOWLEDGE) from None
-
-
-def _fail(text: str, code: int) -> typer.Exit:
-    typer.echo(text, err=True)
-    return typer.Exit(code)
+    raise typer.Exit(test(rule_ids or [], rules=rules, json=as_json))
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """Run `nmcds`; every end has an exit code and a message, none a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: say what went wrong, never a stack
+        from cds_hooks.commands.failure import report  # noqa: PLC0415 - only when something went wrong
+
+        sys.exit(report(error))

@@ -1,0 +1,55 @@
+"""`nmcds serve`: one socket, one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import FastAPI
+from rich.text import Text
+
+from cds_hooks.app import Parts, from_environment
+from cds_hooks.commands.loading import read_settings
+from cds_hooks.commands.output import Exit, StopError, console
+
+__all__ = ["serve"]
+
+
+def serve(*, host: str | None, port: int | None) -> Exit:
+    """Run the service; the options win over the NMCDS_ variables. Raises SettingsError, KnowledgeError, StopError."""
+    given = {"NMCDS_HOST": host, "NMCDS_PORT": port}
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    settings = read_settings()
+    listening = _bind(settings.host, settings.port)
+    os.environ["NMCDS_PORT"] = str(listening.getsockname()[1])  # port 0 asks for any free one; links must name it
+    service = from_environment()
+    _greet(service)
+    config = uvicorn.Config(service, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        return Exit.OK
+    return Exit.OK if server.started else Exit.FAILED
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
+    except OSError as error:
+        remedy = "Choose another with --port, or stop what uses it." if port else "Give an address of this machine with --host."
+        raise StopError(Exit.FAILED, f"cannot listen on {host}, port {port}: {error.strerror}", remedy) from None
+
+
+def _greet(service: FastAPI) -> None:
+    parts: Parts = service.state.parts
+    rules = parts.knowledge.rules
+    out = console()
+    out.print(
+        Text(f"neuromuscular-cds {version('neuromuscular-cds')}, knowledge {parts.knowledge.version}, {len(rules)} rules", style="bold")
+    )
+    out.print(Text("Draft knowledge, not clinically reviewed: not for the care of real patients.", style="yellow"))
+    out.print(Text(f"Try it      {parts.settings.url}/\nDiscovery   {parts.settings.url}/cds-services\nCtrl+C stops it."), soft_wrap=True)
