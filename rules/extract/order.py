@@ -59,11 +59,9 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
 
 
 def appointments(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Medication]:
-    """An Appointment (R4 12.9) by service type and reason."""
+    """An Appointment (R4 12.9) by service type and reason; every appointment has the concept `any`."""
     reasons, has_reason = reading.reasons(resource)
-    concepts = reading.concepts(resource.get("serviceType"), resource.get("specialty"), resource.get("serviceCategory")) | reasons
-    if not concepts:
-        return
+    concepts = reading.concepts(resource.get("serviceType"), resource.get("specialty"), resource.get("serviceCategory")) | reasons | {"any"}
     status = reading.status(resource)
     start = reading.date(resource.get("start"))
     drugs = _therapy(concepts, reading)

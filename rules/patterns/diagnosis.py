@@ -33,7 +33,7 @@ FINAL = {"final", "amended", "corrected"}
 YES = {"positive", "yes", "present"}
 NO = {"negative", "no", "absent"}
 
-DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "is"}
+DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "is"}
 CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "is"}
 SYMPTOM_QUALIFIERS = {"within", "since_first", "is"}
 
@@ -69,6 +69,7 @@ class Diagnosis:
     onset_before: Duration | None = None
     recorded_within: Duration | None = None
     onset_age_below: Duration | None = None
+    sites: Names = frozenset()
     reads: tuple[str, ...] = ("Condition",)
 
     @property
@@ -113,6 +114,8 @@ class Diagnosis:
         if self.recorded_within:
             recorded = fact.recorded or fact.onset
             tests.append(None if recorded is None else recorded.within(record.as_of, self.recorded_within))
+        if self.sites:
+            tests.append(bool(fact.body_sites & self.sites))
         if self.onset_age_below:
             birth = record.person.birth if record.person else None
             tests.append(None if birth is None or fact.onset is None else negate(reached(birth, fact.onset.start, self.onset_age_below)))
@@ -141,6 +144,9 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
 
     names = context.names(table[key])
     lifelong = frozenset(context.terminology.expand("vs-inherited")) if context.lifelong else frozenset()
+    sites = table.get("site", [])
+    if not isinstance(sites, list) or not all(context.terminology.answer_coding(str(site)) for site in sites):
+        raise PatternError(f"site: found {sites!r}, expected a list of body sites of answers.csv")
     return Diagnosis(
         label=f"{key}:{table[key]}",
         names=names,
@@ -152,6 +158,7 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
         onset_before=optional("onset_before"),
         recorded_within=optional("recorded_within"),
         onset_age_below=optional("onset_age_below"),
+        sites=frozenset(str(site) for site in sites),
     )
 
 

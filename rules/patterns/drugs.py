@@ -18,7 +18,7 @@ from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
 __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug", "current", "weight_kg"]
 
-AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days")
+AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons", "after_diagnosis",
     "ingredients_at_least", "unit",
@@ -77,10 +77,10 @@ def weight_kg(index: RecordIndex) -> Decimal | None:
     return best[1] if best else None
 
 
-def past_days(fact: Medication, index: RecordIndex) -> Decimal | None:
-    """Days since the first order of the unbroken series of the same ingredient; gaps up to 30 days are bridged."""
+def past_days(drugs: Names, index: RecordIndex) -> Decimal | None:
+    """Days since the first order of the unbroken series of these drugs; gaps up to 30 days are bridged."""
     starts = []
-    for other in index.pick(index.medications, fact.concepts):
+    for other in index.pick(index.medications, drugs):
         if other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"} and not other.do_not_perform:
             start, end = other.start or other.authored, other.end
             if start is not None and start.start <= index.record.as_of:
@@ -99,7 +99,7 @@ def past_days(fact: Medication, index: RecordIndex) -> Decimal | None:
 
 def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
     """DURATION: planned days of a draft plus the series it renews; for current therapy the larger of past and planned."""
-    past = past_days(fact, index)
+    past = past_days(fact.concepts, index)
     if fact.origin is Origin.RECORD:
         known = [days for days in (past, fact.days) if days is not None]
         return max(known) if known else None
@@ -107,6 +107,16 @@ def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
     if fact.days is None:
         return past if renewed else None
     return fact.days + past if renewed and past is not None else fact.days
+
+
+def course_days(fact: Medication, drugs: Names, index: RecordIndex) -> Decimal | None:
+    """medDays: how long the unbroken course of these drugs has lasted, or had when `fact` ended it; planned days never count."""
+    past = past_days(drugs, index)
+    if fact.origin is not Origin.RECORD:
+        return past or Decimal(0)
+    if past is None or current(fact):
+        return past
+    return None if fact.end is None else max(past - (index.record.as_of - fact.end.end).days, Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +181,20 @@ class Drug:
                     return True
                 return self.window.holds(end or start, record)
             case "stopped" | "failed":
-                if not ended(fact):
-                    return False
-                return self.window.holds(end or fact.authored or start, record)
+                return ended(fact) and self.stopped_inside(fact, index)
             case "draft":
                 return fact.origin is Origin.DRAFT and not fact.do_not_perform and fact.status in {"draft", None, "proposed", "pending"}
             case "planned":
                 return fact.origin is Origin.PLANNED and not fact.do_not_perform
             case _:
                 return self.is_stop(fact, index)
+
+    def stopped_inside(self, fact: Medication, index: RecordIndex) -> Truth:
+        """Did it end inside the window? Stopped, and not said when: yes if it began there, else unknown."""
+        began = fact.authored or fact.start
+        if fact.end is not None or fact.status != "stopped" or self.window.within is None:
+            return self.window.holds(fact.end or began, index.record)
+        return (began is not None and self.window.holds(began, index.record)) or None
 
     def is_stop(self, fact: Medication, index: RecordIndex) -> Truth:
         """STOP-DRAFT: a draft that stops a current drug, or cuts its dose by more than half."""
@@ -238,6 +253,8 @@ class Drug:
         """The number a bound is about; None when it cannot be computed."""
         if kind == "days":
             return total_days(fact, index)
+        if kind.endswith("days"):
+            return course_days(fact, self.names if kind == "course_days" else fact.concepts, index)
         amount = fact.mg_per_day if kind.startswith("mg") else prednisone_mg(fact.concepts, fact.mg_per_day)
         if amount is None or not kind.endswith("per_kg"):
             return amount
@@ -334,7 +351,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     if mode in {"med_tail", "given"}:
         types = (*RECORD_TYPES, "MedicationDispense")
     bounds = []
-    for prefix in ("pred_per_kg", "mg_per_kg", "pred", "mg", "days"):
+    for prefix in AMOUNTS:
         comparison = Comparison.build(context, table, prefix=f"{prefix}_")
         if comparison is not None:
             bounds.append((prefix, comparison))

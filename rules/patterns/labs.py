@@ -29,6 +29,9 @@ LAB_QUALIFIERS = {
     "upper_limits_above",
     "absolute",
     "future",
+    "ahead",
+    "about",
+    "older_by",
     "before_first",
     "missing",
     *COMPARATORS,
@@ -60,6 +63,9 @@ class Lab:
     comparison: Comparison | None = None
     upper_limits: Decimal | None = None
     future: bool = False
+    ahead: Duration | None = None
+    about: Names = frozenset()
+    older_by: Duration | None = None
     before_first: Names = frozenset()
     nothing_is_absent: bool = False
     reads: tuple[str, ...] = ("Observation",)
@@ -78,8 +84,9 @@ class Lab:
         return Verdict(Presence.UNKNOWN, missing=missing)
 
     def latest(self, index: RecordIndex) -> Observation | None:
-        """The newest usable result inside the window; results dated ahead of now do not count."""
+        """The newest usable result inside the window (`older_by`: before the newest of all by that much); future ones do not count."""
         limit = None
+        newest = None
         if self.before_first:
             doses = [fact.start or fact.authored for fact in index.pick(index.medications, self.before_first)]
             limit = min((dose.start for dose in doses if dose), default=None)
@@ -88,6 +95,12 @@ class Lab:
                 continue
             if limit is not None and (fact.when is None or fact.when.start >= limit):
                 continue
+            if self.about and not self.about & (fact.focus | fact.body_sites):
+                continue
+            if self.older_by is not None:
+                newest = newest or fact.when
+                if newest is None or fact.when is None or fact.when.end > self.older_by.before(newest.end):
+                    continue
             if self.window.holds(fact.when, index.record):
                 return fact
         return None
@@ -106,6 +119,8 @@ class Lab:
             tests.append(None if high is None or fact.value is None else fact.value.value > high.value * self.upper_limits)
         if self.future:
             tests.append(None if fact.date is None else not fact.date.end < index.record.as_of)
+        if self.ahead is not None:
+            tests.append(None if fact.date is None else fact.date.start <= self.ahead.after(index.record.as_of))
         return both(tests)
 
     def match(self, index: RecordIndex) -> Verdict:
@@ -178,8 +193,19 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
         comparison=Comparison.build(context, table),
         upper_limits=None if limits is None else Decimal(str(limits)),
         future=bool(table.get("future", False)),
+        ahead=duration(context, table["ahead"]) if "ahead" in table else None,
+        about=about(context, table["about"]) if "about" in table else frozenset(),
+        older_by=duration(context, table["older_by"]) if "older_by" in table else None,
         before_first=context.names(table["before_first"]) if "before_first" in table else frozenset(),
     )
+
+
+def about(context: Context, value: object) -> Names:
+    """Body sites (answer words such as foot) and conditions that a result may be about; raises PatternError."""
+    words = value if isinstance(value, list) else [value]
+    sites = [word for word in words if isinstance(word, str) and context.terminology.answer_coding(word)]
+    names = [word for word in words if word not in sites]
+    return frozenset(sites) | (context.names(names) if names else frozenset())
 
 
 @dataclass(frozen=True, slots=True)

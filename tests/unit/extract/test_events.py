@@ -74,7 +74,7 @@ def test_an_appointment_counts_by_service_and_reason(read: Read) -> None:
     (found,) = record.events
     assert (found.kind, found.concepts, found.status, found.origin) == (
         "appointment",
-        names("referral-neurology", "live-vaccine-mmr", "als"),
+        names("referral-neurology", "live-vaccine-mmr", "als", "any"),
         "proposed",
         Origin.DRAFT,
     )
@@ -259,7 +259,7 @@ def test_a_device_is_known_by_its_type_or_its_use(read: Read) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "Appointment", "CarePlan", "Communication", "Consent", "Device", "DeviceUseStatement", "DiagnosticReport", "Flag", "Goal",
+        "CarePlan", "Communication", "Consent", "Device", "DeviceUseStatement", "DiagnosticReport", "Flag", "Goal",
         "ImagingStudy",
         "Immunization", "ImmunizationRecommendation", "Procedure", "QuestionnaireResponse", "ServiceRequest",
     ],
@@ -267,6 +267,11 @@ def test_a_device_is_known_by_its_type_or_its_use(read: Read) -> None:
 def test_what_carries_no_known_code_is_no_fact(read: Read, kind: str) -> None:
     record = read(resource(kind, status="active", achievementStatus={"coding": [5]}))
     assert (record.events, record.medications, record.unread) == ((), (), {})
+
+
+def test_an_appointment_counts_whatever_it_is_for(read: Read) -> None:
+    (found,) = read(resource("Appointment", status="booked", start="2026-12-01T09:00:00Z")).events
+    assert (found.kind, found.concepts, found.status) == ("appointment", names("any"), "booked")
 
 
 # -- answers
