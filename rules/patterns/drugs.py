@@ -303,8 +303,9 @@ class Drug:
                 maybe_drugs.add(drug)
                 unsure.append(NotChecked(f"{self.mode}:{drug}", "dose, duration, date, reason or route not stated", fact.kind))
         if self.mode == "draft":
-            support.extend(self.draft_events(index))
-            sure_drugs.update(found.fact for found in support)
+            services = self.draft_events(index)
+            support.extend(services)
+            sure_drugs.update(found.fact for found in services)
         missing = (*unsure, *gaps(index, self.types))
         if len(sure_drugs) >= self.ingredients:
             return Verdict(Presence.PRESENT, tuple(support))
