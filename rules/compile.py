@@ -63,7 +63,6 @@ class Compiled:
 
 @dataclass(slots=True)
 class _Compiler:
-    terminology: Terminology
     stage_of: dict[str, int]
     leaves: dict[Leaf, str] = field(default_factory=dict)
     passes: dict[tuple[int, int], list[Clause]] = field(default_factory=dict)
@@ -173,7 +172,7 @@ def compile_rules(rules: Iterable[Rule], terminology: Terminology) -> Compiled:
         stages = [stage_of[block] for block in (*covering, f"blocked:{name}") if block in stage_of]
         if stages:
             stage_of[f"blocked:{name}"] = max(stages)
-    compiler = _Compiler(terminology, stage_of)
+    compiler = _Compiler(stage_of)
     for name, covering in cover.items():
         compiler.owner = "cover"
         for block in covering:

@@ -120,6 +120,11 @@ class Medication:
     prior: str | None = None
     matched_by_name: bool = False
 
+    @property
+    def began(self) -> FhirDate | None:
+        """When therapy began: its first day, else when it was ordered."""
+        return self.start or self.authored
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:

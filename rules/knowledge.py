@@ -36,21 +36,19 @@ class Knowledge:
         sources: Mapping[str, Mapping[str, str]],
         engine: Literal["checked", "durable", "reference"],
         site: Site,
+        compiled: Compiled,
+        rules: tuple[Rule, ...],
         *,
         watchdog: bool = False,
     ) -> None:
         self.version = VERSION
         self.every = every
-        self.rules = tuple(
-            rule
-            for rule in every
-            if rule.status == "active" and rule.id not in site.off and (rule.review.checked_by or not site.require_review)
-        )
+        self.rules = rules
         self.terminology = terminology
         self.sources = sources
         self.site = site
         self.patterns = patterns
-        self.compiled: Compiled = compile_rules(self.rules, terminology)
+        self.compiled = compiled
         self.engine = build_engine(engine, self.compiled.program, watchdog)
         self.evaluator = Evaluator(self.rules, self.compiled, patterns, terminology, self.engine)
         self._by_id = {rule.id: rule for rule in every}
@@ -70,19 +68,22 @@ class Knowledge:
         terminology = Terminology.load(HERE / "codes")
         sources = load_sources(HERE / "codes")
         loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources))
-        problems = list(loaded.problems)
-        active = [rule for rule in loaded.rules if rule.status == "active"]
-        if not problems:
-            compiled = compile_rules(active, terminology)
-            problems += compiled.problems
-            try:
-                compiled.program.check()
-            except ProgramError as problem:
-                problems.append(str(problem))
-            problems += [f"site settings: off: {name!r} is not a rule" for name in sorted(site.off - {rule.id for rule in loaded.rules})]
+        if loaded.problems:  # conditions that could not be read cannot be compiled
+            raise KnowledgeError(loaded.problems)
+        active = tuple(rule for rule in loaded.rules if rule.status == "active")
+        compiled = compile_rules(active, terminology)
+        problems = list(compiled.problems)
+        try:
+            compiled.program.check()
+        except ProgramError as problem:
+            problems.append(str(problem))
+        problems += [f"site settings: off: {name!r} is not a rule" for name in sorted(site.off - {rule.id for rule in loaded.rules})]
         if problems:
             raise KnowledgeError(tuple(problems))
-        return cls(loaded.rules, loaded.patterns, terminology, sources, engine, site, watchdog=watchdog)
+        speaking = tuple(rule for rule in active if rule.id not in site.off and (rule.review.checked_by or not site.require_review))
+        if speaking != active:  # a site's choice; what it leaves out was checked above with the rest
+            compiled = compile_rules(speaking, terminology)
+        return cls(loaded.rules, loaded.patterns, terminology, sources, engine, site, compiled, speaking, watchdog=watchdog)
 
     def rule(self, identifier: str) -> Rule | None:
         """A rule by id, active or not."""

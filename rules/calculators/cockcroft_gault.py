@@ -25,7 +25,7 @@ ADULT_YEARS = 18
 
 def compute(index: RecordIndex, window: Window) -> Calculated:
     """Clearance from the latest creatinine in the window and a weight of the last 12 months, else eGFR as proxy."""
-    from rules.patterns.drugs import weight_kg  # noqa: PLC0415 - drugs needs the calculators
+    from rules.patterns.therapy import weight_kg  # noqa: PLC0415 - drugs needs the calculators
 
     person = index.record.person
     creatinine = latest(index, "creatinine", window, "mg/dL")

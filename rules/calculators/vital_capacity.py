@@ -16,7 +16,7 @@ __all__ = ["per_kg", "percent_of_best"]
 
 def per_kg(index: RecordIndex, window: Window) -> Calculated:
     """Latest FVC in the window, mL/kg; needs a weight from the last 12 months."""
-    from rules.patterns.drugs import weight_kg  # noqa: PLC0415 - keeps import order free of cycles
+    from rules.patterns.therapy import weight_kg  # noqa: PLC0415 - keeps import order free of cycles
 
     fvc = latest(index, "fvc-volume", window, "mL")
     weight = weight_kg(index)

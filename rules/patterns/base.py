@@ -11,7 +11,21 @@ from rules.findings import NotChecked
 from rules.patterns.index import RecordIndex
 from rules.terminology import Terminology
 
-__all__ = ["ABSENT", "Context", "Names", "Pattern", "PatternError", "Support", "Verdict", "any_of", "both", "from_bool", "negate"]
+__all__ = [
+    "ABSENT",
+    "Context",
+    "Names",
+    "Pattern",
+    "PatternError",
+    "Support",
+    "Verdict",
+    "any_of",
+    "both",
+    "from_bool",
+    "gaps",
+    "negate",
+    "nothing_found",
+]
 
 Names = frozenset[str]
 
@@ -43,6 +57,16 @@ class Verdict:
 ABSENT = Verdict(Presence.ABSENT)
 
 
+def gaps(index: RecordIndex, types: tuple[str, ...]) -> tuple[NotChecked, ...]:
+    """What could not be read, as reasons."""
+    return tuple(NotChecked(name, why, name) for name, why in index.unread(types))
+
+
+def nothing_found(missing: tuple[NotChecked, ...]) -> Verdict:
+    """Looked and found nothing: absent, or unknown with the reasons why the look was not complete."""
+    return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What building a pattern may look at: codes, thresholds, and whether a lifelong disease marked resolved counts for this rule."""
@@ -70,6 +94,11 @@ class Context:
                 ) from None
             found.add(name)
         return frozenset(found)
+
+    @staticmethod
+    def label(value: object) -> str:
+        """A name or a list of names as a reader sees it in a reason."""
+        return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
     def setting(self, value: object) -> object:
         """Resolve "@name" to the site's threshold; anything else is returned as it is."""

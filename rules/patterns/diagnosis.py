@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rules.facts import Condition, Observation, Presence
-from rules.fhir_date import Duration, FhirDate, reached
+from rules.fhir_date import Duration, reached
 from rules.findings import NotChecked
-from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, negate
+from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import Window, duration
 
@@ -50,11 +50,6 @@ def support_of(kind: str, fact: Condition, names: Names, provisional: bool = Fal
     return Support(f"{kind}:{concept}", fact.ref, date.text if date else None, provisional)
 
 
-def gaps(index: RecordIndex, types: tuple[str, ...]) -> tuple[NotChecked, ...]:
-    """What could not be read, as reasons."""
-    return tuple(NotChecked(name, why, name) for name, why in index.unread(types))
-
-
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """DX, DX-ANY and DX-HIST by the statuses they accept."""
@@ -79,8 +74,7 @@ class Diagnosis:
 
     def quiet(self, index: RecordIndex) -> Verdict:
         """Looked and found nothing, unless Conditions could not be read."""
-        missing = gaps(index, self.reads)
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+        return nothing_found(gaps(index, self.reads))
 
     def counts(self, fact: Condition) -> tuple[Truth, bool]:
         """(does it count, is it provisional)."""
@@ -134,8 +128,7 @@ class Diagnosis:
                 unsure.append(NotChecked(f"diagnosis:{min(fact.concepts & self.names)}", "date or status not stated", "Condition"))
         if support:
             return Verdict(Presence.PRESENT, tuple(support))
-        missing = (*unsure, *gaps(index, self.reads))
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+        return nothing_found((*unsure, *gaps(index, self.reads)))
 
 
 def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provisional: bool, clinical: set[str]) -> Diagnosis:
@@ -194,8 +187,7 @@ class RawCondition:
 
     def quiet(self, index: RecordIndex) -> Verdict:
         """Looked and found nothing, unless Conditions could not be read."""
-        missing = gaps(index, self.reads)
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+        return nothing_found(gaps(index, self.reads))
 
     def match(self, index: RecordIndex) -> Verdict:
         """Any Condition with one of the statuses; entered-in-error only when asked for."""
@@ -250,12 +242,7 @@ class Symptom:
         missing = gaps(index, self.reads)
         if not self.coded and self.wanted:
             missing = (NotChecked(f"finding:{self.label}", "no code list; needs the site's code map", "Observation"), *missing)
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
-
-    def first_dose(self, index: RecordIndex) -> FhirDate | None:
-        """The first dated dose of `since_first`."""
-        doses = [fact.start or fact.authored for fact in index.pick(index.medications, self.since_first)]
-        return min((dose for dose in doses if dose is not None), key=lambda dose: dose.start, default=None)
+        return nothing_found(missing)
 
     def of_condition(self, fact: Condition, index: RecordIndex) -> Truth:
         """Does this Condition say the symptom is there (or, when absence is wanted, refuted)?"""
@@ -283,7 +270,7 @@ class Symptom:
         """Any Condition or Observation that says so."""
         support: list[Support] = []
         unsure: list[NotChecked] = []
-        first = self.first_dose(index)
+        first = index.first_dose(self.since_first)
         candidates: list[tuple[Condition | Observation, Truth]] = [
             *((fact, self.of_condition(fact, index)) for fact in index.pick(index.conditions, self.names)),
             *((fact, self.of_observation(fact, index)) for fact in index.pick(index.observations, self.names)),
@@ -303,14 +290,13 @@ class Symptom:
                 unsure.append(NotChecked(f"finding:{name}", "not dated", fact.ref.split("/")[0]))
         if support:
             return Verdict(Presence.PRESENT, tuple(support))
-        missing = (*unsure, *gaps(index, self.reads))
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+        return nothing_found((*unsure, *gaps(index, self.reads)))
 
 
 def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bool) -> Symptom:
     names = context.names(table[key])
     raw = table[key]
-    label = raw if isinstance(raw, str) else ", ".join(str(name) for name in raw) if isinstance(raw, list) else str(raw)
+    label = context.label(raw)
     first = context.names(table["since_first"]) if "since_first" in table else frozenset()
     coded = any(context.terminology.coding(name) is not None for name in names)
     return Symptom(label, names, Window.build(context, table), first, wanted, coded)

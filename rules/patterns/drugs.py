@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from rules.calculators.prednisone import prednisone_mg
 from rules.facts import Event, Medication, Origin, Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, negate
-from rules.patterns.diagnosis import gaps
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
+from rules.patterns.therapy import course_days, current, ended, given, total_days, weight_kg
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
-__all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug", "current", "weight_kg"]
+__all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
 
 AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days")
 DRUG_QUALIFIERS = {
@@ -26,97 +26,9 @@ DRUG_QUALIFIERS = {
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
 NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
-ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
 RECORD_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 INJECTED = {"iv", "im", "sc", "intrathecal"}
-SERIES_GAP = timedelta(days=30)
 EVER = Window()
-
-
-def current(fact: Medication) -> Truth:
-    """RX: is this therapy now? A planned draft of the same call counts too."""
-    if fact.do_not_perform:
-        return False
-    if fact.origin is Origin.PLANNED:
-        return True
-    if fact.origin is Origin.DRAFT:
-        return False
-    if fact.kind == "MedicationRequest":
-        return fact.status in {"active", "on-hold"} and fact.intent in ORDER_INTENTS
-    if fact.kind == "MedicationStatement":
-        return fact.status in {"active", "intended", "on-hold"}
-    if fact.kind == "MedicationAdministration":
-        return fact.status == "in-progress"
-    return False
-
-
-def ended(fact: Medication) -> bool:
-    """Is this a record of therapy that has stopped?"""
-    return fact.origin is Origin.RECORD and fact.status in {"stopped", "completed", "cancelled"} and fact.kind != "MedicationDispense"
-
-
-def given(fact: Medication) -> bool:
-    """ADMIN: was a dose given, or does an order cover the time?"""
-    if fact.origin is not Origin.RECORD or fact.do_not_perform or fact.status == "entered-in-error":
-        return False
-    if fact.kind in {"MedicationAdministration", "MedicationDispense"}:
-        return fact.status in {"completed", "in-progress", "stopped"}
-    return bool(current(fact)) or (fact.status in {"completed", "stopped"} and fact.intent in ORDER_INTENTS)
-
-
-def weight_kg(index: RecordIndex) -> Decimal | None:
-    """The latest body weight of the last 12 months, in kg."""
-    year = Duration.parse("12 months")
-    best = None
-    for fact in index.observations.get("weight", ()):
-        if fact.value is None or fact.when is None or not fact.when.within(index.record.as_of, year):
-            continue
-        if best is None or fact.when.start > best[0]:
-            kilograms = fact.value.convert("kg")
-            best = (fact.when.start, kilograms.value) if kilograms else best
-    return best[1] if best else None
-
-
-def past_days(drugs: Names, index: RecordIndex) -> Decimal | None:
-    """Days since the first order of the unbroken series of these drugs; gaps up to 30 days are bridged."""
-    starts = []
-    for other in index.pick(index.medications, drugs):
-        if other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"} and not other.do_not_perform:
-            start, end = other.start or other.authored, other.end
-            if start is not None and start.start <= index.record.as_of:
-                last = index.record.as_of if current(other) else (end.end if end else start.end)
-                starts.append((start.start, last))
-    if not starts:
-        return None
-    starts.sort(reverse=True)
-    first = index.record.as_of
-    for begin, finish in starts:
-        if finish + SERIES_GAP < first and begin < first:
-            break
-        first = min(first, begin)
-    return Decimal((index.record.as_of - first).days)
-
-
-def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
-    """DURATION: planned days of a draft plus the series it renews; for current therapy the larger of past and planned."""
-    past = past_days(fact.concepts, index)
-    if fact.origin is Origin.RECORD:
-        known = [days for days in (past, fact.days) if days is not None]
-        return max(known) if known else None
-    renewed = any(current(other) for other in index.pick(index.medications, fact.concepts) if other.origin is Origin.RECORD)
-    if fact.days is None:
-        return past if renewed else None
-    return fact.days + past if renewed and past is not None else fact.days
-
-
-def course_days(fact: Medication, drugs: Names, index: RecordIndex) -> Decimal | None:
-    """medDays: how long the unbroken course of these drugs has lasted, or had when `fact` ended it; planned days never count."""
-    past = past_days(drugs, index)
-    if fact.origin is not Origin.RECORD:
-        return past or Decimal(0)
-    if past is None or current(fact):
-        return past
-    return None if fact.end is None else max(past - (index.record.as_of - fact.end.end).days, Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +68,12 @@ class Drug:
 
     def quiet(self, index: RecordIndex) -> Verdict:
         """Nothing on file: absent, unless the medication lists could not be read."""
-        missing = gaps(index, self.types)
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+        return nothing_found(gaps(index, self.types))
 
     def base(self, fact: Medication, index: RecordIndex) -> Truth:
         """Does this resource stand where the mode wants it?"""
         record = index.record
-        start, end = fact.start or fact.authored, fact.end
+        start, end = fact.began, fact.end
         match self.mode:
             case "med":
                 return current(fact)
@@ -236,7 +147,7 @@ class Drug:
         if self.after_diagnosis:
             onsets = [found.onset or found.recorded for found in index.pick(index.conditions, self.after_diagnosis)]
             dates = [onset for onset in onsets if onset is not None]
-            last = fact.end or fact.start or fact.authored
+            last = fact.end or fact.began
             tests.append(None if not dates or last is None else last.end >= min(date.start for date in dates))
         return both(tests)
 
@@ -268,7 +179,7 @@ class Drug:
         if "ineffective" not in fact.status_reasons:
             return None
         need = next((days for drugs, days in self.trials if fact.concepts & drugs), Decimal(0))
-        start, end = fact.start or fact.authored, fact.end
+        start, end = fact.began, fact.end
         if need == 0:
             return True
         if start is None or end is None:
@@ -295,7 +206,7 @@ class Drug:
         for fact in index.pick(index.medications, self.names):
             truth = self.judge(fact, index)
             drug = min(fact.concepts & self.names)
-            date = fact.start or fact.authored
+            date = fact.began
             if truth:
                 sure_drugs.add(drug)
                 support.append(Support(f"{self.mode}:{drug}", fact.ref, date.text if date else None, False, fact.matched_by_name))
@@ -362,7 +273,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     ingredients = table.get("ingredients_at_least", 1)
     if not isinstance(ingredients, int):
         raise PatternError(f"ingredients_at_least: found {ingredients!r}, expected a whole number")
-    label = raw if isinstance(raw, str) else ", ".join(str(part) for part in raw) if isinstance(raw, list) else ""
+    label = context.label(raw)
     return Drug(
         mode=mode,
         label=label,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both
-from rules.patterns.diagnosis import FINAL, NO, YES, gaps
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
+from rules.patterns.diagnosis import FINAL, NO, YES
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import Window, duration
 
@@ -72,7 +72,6 @@ class Happening:
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing: Presence = Presence.ABSENT
     why_nothing: str = "not in the record"
-    skips: frozenset[str] = frozenset()
 
     @property
     def triggers(self) -> Names:
@@ -84,7 +83,7 @@ class Happening:
         missing = gaps(index, self.reads)
         if not missing and self.nothing is Presence.UNKNOWN:
             missing = (NotChecked(f"{self.predicate}:{self.label}", self.why_nothing, self.reads[0]),)
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+        return nothing_found(missing)
 
     def match(self, index: RecordIndex) -> Verdict:
         """`times` events that satisfy everything."""
@@ -133,8 +132,7 @@ class Kin:
 
     def quiet(self, index: RecordIndex) -> Verdict:
         """Looked and found nothing, unless it could not be read."""
-        missing = gaps(index, self.reads)
-        return Verdict(Presence.UNKNOWN, missing=missing) if missing else ABSENT
+        return nothing_found(gaps(index, self.reads))
 
     def match(self, index: RecordIndex) -> Verdict:
         """Any entry that counts."""
@@ -205,9 +203,8 @@ class Judge:
             return False
         tests: list[Truth] = [self.window.holds(event.when or event.end, index.record)]
         if self.first is not None:
-            doses = [fact.start or fact.authored for fact in index.pick(index.medications, self.first)]
-            starts = [dose.start for dose in doses if dose]
-            tests.append(None if not starts or event.when is None else event.when.end >= min(starts))
+            first = index.first_dose(self.first)
+            tests.append(None if first is None or event.when is None else event.when.end >= first.start)
         return both(tests)
 
     def order(self, event: Event, record: Record) -> Truth:
@@ -266,7 +263,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
     """Build one event condition from its table; raises PatternError."""
     raw = table[predicate]
     names = context.names(raw)
-    label = raw if isinstance(raw, str) else ", ".join(str(name) for name in raw) if isinstance(raw, list) else str(raw)
+    label = context.label(raw)
     reads = READS[predicate]
     if predicate in {"family", "allergy"}:
         return Kin(predicate, names, reads, bool(table.get("first_degree", False)))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
+from rules.fhir_date import FhirDate
 
 __all__ = ["RecordIndex"]
 
@@ -65,3 +66,8 @@ class RecordIndex:
         """(type, why) for those of `types` whose data could not be read completely."""
         gaps = self.record.unread
         return tuple((name, gaps[name]) for name in types if name in gaps) if gaps else ()
+
+    def first_dose(self, drugs: frozenset[str]) -> FhirDate | None:
+        """When the first dated therapy with any of `drugs` began."""
+        began = (fact.began for fact in self.pick(self.medications, drugs))
+        return min((date for date in began if date is not None), key=lambda date: date.start, default=None)

@@ -13,8 +13,8 @@ from rules.calculators import CALCULATORS, Calculated
 from rules.facts import Observation, Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, from_bool
-from rules.patterns.diagnosis import FINAL, NO, YES, gaps
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, from_bool, gaps
+from rules.patterns.diagnosis import FINAL, NO, YES
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
@@ -88,8 +88,8 @@ class Lab:
         limit = None
         newest = None
         if self.before_first:
-            doses = [fact.start or fact.authored for fact in index.pick(index.medications, self.before_first)]
-            limit = min((dose.start for dose in doses if dose), default=None)
+            first = index.first_dose(self.before_first)
+            limit = first.start if first else None
         for fact in series(index, self.names):
             if fact.when is not None and fact.when.is_future(index.record.as_of):
                 continue
@@ -185,7 +185,7 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
         raise PatternError(f"missing: found {table['missing']!r}, expected unknown or absent")
     return Lab(
         nothing_is_absent=table.get("missing") == "absent",
-        label=raw if isinstance(raw, str) else ", ".join(map(str, raw)) if isinstance(raw, list) else str(raw),
+        label=context.label(raw),
         names=context.names(raw),
         window=Window.build(context, table),
         result=str(result) if result else None,

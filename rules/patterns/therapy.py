@@ -1,0 +1,102 @@
+"""What one medication resource says about therapy: whether it is current, ended or given, and how long the course has lasted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from rules.facts import Medication, Origin
+from rules.fhir_date import Duration
+from rules.patterns.base import Names, Truth
+from rules.patterns.index import RecordIndex
+
+__all__ = ["course_days", "current", "ended", "given", "past_days", "total_days", "weight_kg"]
+
+ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
+SERIES_GAP = timedelta(days=30)
+
+
+def current(fact: Medication) -> Truth:
+    """RX: is this therapy now? A planned draft of the same call counts too."""
+    if fact.do_not_perform:
+        return False
+    if fact.origin is Origin.PLANNED:
+        return True
+    if fact.origin is Origin.DRAFT:
+        return False
+    if fact.kind == "MedicationRequest":
+        return fact.status in {"active", "on-hold"} and fact.intent in ORDER_INTENTS
+    if fact.kind == "MedicationStatement":
+        return fact.status in {"active", "intended", "on-hold"}
+    if fact.kind == "MedicationAdministration":
+        return fact.status == "in-progress"
+    return False
+
+
+def ended(fact: Medication) -> bool:
+    """Is this a record of therapy that has stopped?"""
+    return fact.origin is Origin.RECORD and fact.status in {"stopped", "completed", "cancelled"} and fact.kind != "MedicationDispense"
+
+
+def given(fact: Medication) -> bool:
+    """ADMIN: was a dose given, or does an order cover the time?"""
+    if fact.origin is not Origin.RECORD or fact.do_not_perform or fact.status == "entered-in-error":
+        return False
+    if fact.kind in {"MedicationAdministration", "MedicationDispense"}:
+        return fact.status in {"completed", "in-progress", "stopped"}
+    return bool(current(fact)) or (fact.status in {"completed", "stopped"} and fact.intent in ORDER_INTENTS)
+
+
+def weight_kg(index: RecordIndex) -> Decimal | None:
+    """The latest body weight of the last 12 months, in kg."""
+    year = Duration.parse("12 months")
+    best = None
+    for fact in index.observations.get("weight", ()):
+        if fact.value is None or fact.when is None or not fact.when.within(index.record.as_of, year):
+            continue
+        if best is None or fact.when.start > best[0]:
+            kilograms = fact.value.convert("kg")
+            best = (fact.when.start, kilograms.value) if kilograms else best
+    return best[1] if best else None
+
+
+def past_days(drugs: Names, index: RecordIndex) -> Decimal | None:
+    """Days since the first order of the unbroken series of these drugs; gaps up to 30 days are bridged."""
+    starts = []
+    for other in index.pick(index.medications, drugs):
+        if other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"} and not other.do_not_perform:
+            start, end = other.began, other.end
+            if start is not None and start.start <= index.record.as_of:
+                last = index.record.as_of if current(other) else (end.end if end else start.end)
+                starts.append((start.start, last))
+    if not starts:
+        return None
+    starts.sort(reverse=True)
+    first = index.record.as_of
+    for begin, finish in starts:
+        if finish + SERIES_GAP < first and begin < first:
+            break
+        first = min(first, begin)
+    return Decimal((index.record.as_of - first).days)
+
+
+def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
+    """DURATION: planned days of a draft plus the series it renews; for current therapy the larger of past and planned."""
+    past = past_days(fact.concepts, index)
+    if fact.origin is Origin.RECORD:
+        known = [days for days in (past, fact.days) if days is not None]
+        return max(known) if known else None
+    renewed = any(current(other) for other in index.pick(index.medications, fact.concepts) if other.origin is Origin.RECORD)
+    if fact.days is None:
+        return past if renewed else None
+    return fact.days + past if renewed and past is not None else fact.days
+
+
+def course_days(fact: Medication, drugs: Names, index: RecordIndex) -> Decimal | None:
+    """medDays: how long the unbroken course of these drugs has lasted, or had when `fact` ended it; planned days never count."""
+    past = past_days(drugs, index)
+    if fact.origin is not Origin.RECORD:
+        return past or Decimal(0)
+    if past is None or current(fact):
+        return past
+    return None if fact.end is None else max(past - (index.record.as_of - fact.end.end).days, Decimal(0))
