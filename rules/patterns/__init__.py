@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from rules.patterns import diagnosis, drugs, events, labs, person
+from rules.patterns import diagnosis, drugs, events, genes, labs, person
 from rules.patterns.base import Builder, Context, Pattern, PatternError, Support, Verdict
 from rules.patterns.index import RecordIndex
 
@@ -58,6 +58,7 @@ def _registry() -> dict[str, Predicate]:
     add("lab", labs.lab, labs.LAB_QUALIFIERS)
     add("change", labs.change, labs.CHANGE_QUALIFIERS)
     add("calc", labs.calc, labs.CALC_QUALIFIERS)
+    add("gene", genes.gene, genes.GENE_QUALIFIERS)
     for name, qualifiers in events.EVENT_QUALIFIERS.items():
         add(name, partial(events.build_event, predicate=name), qualifiers)
     add("age_from", person.age, {"is", "age_below"})

@@ -20,7 +20,7 @@ __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
 
 AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days")
 DRUG_QUALIFIERS = {
-    "is", "route", "not_route", "reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons", "after_diagnosis",
+    "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons", "after_diagnosis",
     "ingredients_at_least", "unit",
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
@@ -43,6 +43,7 @@ class Drug:
     routes: frozenset[str] | None = None
     not_routes: frozenset[str] = frozenset()
     reason: Names | None = None
+    not_reason: Names | None = None
     reason_outside: Names | None = None
     reason_is: str | None = None
     single: bool | None = None
@@ -134,6 +135,8 @@ class Drug:
             tests.append(fact.route not in self.not_routes)
         if self.reason is not None:
             tests.append(bool(fact.reasons & self.reason))
+        if self.not_reason is not None:
+            tests.append(not fact.reasons & self.not_reason)
         if self.reason_outside is not None:
             tests.append(bool(fact.reasons - self.reason_outside))
         if self.reason_is is not None:
@@ -245,6 +248,8 @@ class Drug:
         """Reason qualifiers for a drafted service."""
         if self.reason is not None and not event.reasons & self.reason:
             return False
+        if self.not_reason is not None and event.reasons & self.not_reason:
+            return False
         return self.reason_is is None or event.has_reason == (self.reason_is == "given")
 
 
@@ -283,6 +288,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         routes=_words(table["route"]) if "route" in table else None,
         not_routes=_words(table["not_route"]) if "not_route" in table else frozenset(),
         reason=context.names(table["reason"]) if "reason" in table else None,
+        not_reason=context.names(table["not_reason"]) if "not_reason" in table else None,
         reason_outside=context.names(table["reason_outside"]) if "reason_outside" in table else None,
         reason_is=str(reason_is) if reason_is else None,
         single=bool(table["single"]) if "single" in table else None,
