@@ -74,7 +74,7 @@ def create_app(
         services=offered,
         clients=known,
         fhir=reader,
-        renderer=Renderer(settings.url, knowledge.version, settings.max_cards),
+        renderer=Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words),
         metrics=metrics,
         writer=writer,
         suppression=Suppression(database, settings.suppression_days, clock),

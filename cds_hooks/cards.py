@@ -7,7 +7,7 @@ uuids on cards and suggestions, a description on every action, no member that is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -69,11 +69,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders for one deployment: `base_url` for links, `version` of the knowledge, `most` cards in an answer."""
+    """Renders for one deployment: `base_url` for links, `version` of the knowledge, `most` cards in an answer, `words` to name a fact."""
 
     base_url: str
     version: str
     most: int = 5
+    words: Callable[[str], str] = str
 
     def render(self, evaluation: Evaluation, patient: str) -> list[Card]:
         """Cards of one evaluation; `patient` is the FHIR id that suggested resources are about."""
@@ -110,7 +111,7 @@ class Renderer:
         body: JsonObject = {
             "uuid": uuid,
             "summary": shorten(summary),
-            "detail": _detail(one.findings, evaluation.not_checked),
+            "detail": self._detail(one.findings, evaluation.not_checked),
             "indicator": first.indicator,
             "source": self._source(first),
         }
@@ -124,6 +125,39 @@ class Renderer:
         body["links"] = self._links(one.findings)
         body["extension"] = {EXPLANATION: self._explanation(one, evaluation.not_checked)}
         return Card(uuid, first.indicator, one.rules, one.facts, body)
+
+    def _detail(self, findings: Sequence[Finding], not_checked: Iterable[NotChecked]) -> str:
+        """GitHub Flavored Markdown: what the rule says, what was found, what is proposed, what was left out, how strong it is."""
+        lines: list[str] = []
+        for finding in findings:
+            if len(findings) > 1:
+                lines += [f"**{escape(finding.summary)}**", ""]
+            lines += [*(f"- {escape(line)}" for line in finding.detail), ""] if finding.detail else []
+        _section(lines, "Found", [self._fact(fact) for fact in dict.fromkeys(fact for finding in findings for fact in finding.because)])
+        proposed = dict.fromkeys(suggestion.label for finding in findings for suggestion in finding.suggestions)
+        _section(lines, "Proposed", [escape(label) for label in proposed])
+        withheld = dict.fromkeys(item for finding in findings for item in finding.withheld)
+        _section(lines, "Not proposed", [f"{escape(item.what)}: {escape(item.reason)}" for item in withheld])
+        _section(
+            lines, "Not checked", [f"{escape(self.words(item.what))}: {escape(item.why)}" for item in _unchecked(findings, not_checked)]
+        )
+        evidence = dict.fromkeys(item for finding in findings for item in finding.evidence)
+        _section(lines, "Evidence", [_strength(item.source, item.strength, item.verified) for item in evidence])
+        if any(finding.provisional for finding in findings):
+            lines.append("Rests on a diagnosis that is not confirmed.")
+        if any(not finding.reviewed_by for finding in findings):
+            lines.append("Not yet clinically reviewed.")
+        lines.append("A proposal: the clinician decides.")
+        return "\n".join(lines)
+
+    def _fact(self, fact: Because) -> str:
+        where = f" ({escape(fact.resource)})" if fact.resource else ""
+        return (
+            escape(self.words(fact.fact))
+            + (f", {escape(fact.date)}" if fact.date else "")
+            + where
+            + (", recognised by its name only" if fact.by_name else "")
+        )
 
     def _list_card(self, groups: Sequence[Group], evaluation: Evaluation) -> Card:
         """One card that names what did not fit."""
@@ -184,48 +218,9 @@ def group(findings: Iterable[Finding]) -> list[Group]:
     return sorted(groups, key=lambda one: RANK[one.first.indicator])
 
 
-def _detail(findings: Sequence[Finding], not_checked: Iterable[NotChecked]) -> str:
-    """GitHub Flavored Markdown: what the rule says, what was found, what is proposed, what was left out, how strong it is."""
-    lines: list[str] = []
-    for finding in findings:
-        if len(findings) > 1:
-            lines += [f"**{escape(finding.summary)}**", ""]
-        lines += [*(f"- {escape(line)}" for line in finding.detail), ""] if finding.detail else []
-    _section(lines, "Found", [_fact(fact) for fact in dict.fromkeys(fact for finding in findings for fact in finding.because)])
-    proposed = dict.fromkeys(suggestion.label for finding in findings for suggestion in finding.suggestions)
-    _section(lines, "Proposed", [escape(label) for label in proposed])
-    withheld = dict.fromkeys(item for finding in findings for item in finding.withheld)
-    _section(lines, "Not proposed", [f"{escape(item.what)}: {escape(item.reason)}" for item in withheld])
-    _section(lines, "Not checked", [f"{_words(item.what)}: {escape(item.why)}" for item in _unchecked(findings, not_checked)])
-    evidence = dict.fromkeys(item for finding in findings for item in finding.evidence)
-    _section(lines, "Evidence", [_strength(item.source, item.strength, item.verified) for item in evidence])
-    if any(finding.provisional for finding in findings):
-        lines.append("Rests on a diagnosis that is not confirmed.")
-    if any(not finding.reviewed_by for finding in findings):
-        lines.append("Not yet clinically reviewed.")
-    lines.append("A proposal: the clinician decides.")
-    return "\n".join(lines)
-
-
 def _section(lines: list[str], title: str, items: Sequence[str]) -> None:
     if items:
         lines += [f"**{title}**", "", *(f"- {item}" for item in items), ""]
-
-
-def _fact(fact: Because) -> str:
-    where = f" ({escape(fact.resource)})" if fact.resource else ""
-    return (
-        _words(fact.fact)
-        + (f", {escape(fact.date)}" if fact.date else "")
-        + where
-        + (", recognised by its name only" if fact.by_name else "")
-    )
-
-
-def _words(name: str) -> str:
-    """The fact name diagnosis:myasthenia-gravis as words."""
-    kind, found, rest = name.partition(":")
-    return escape(f"{kind}: {rest.replace('-', ' ')}" if found else name)
 
 
 def _strength(source: str, strength: str, verified: str) -> str:

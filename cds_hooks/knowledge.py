@@ -34,6 +34,10 @@ class Knowledge(Protocol):
         """Every rule."""
         ...
 
+    def in_words(self, fact: str) -> str:
+        """A fact or a gap of a finding for a clinician."""
+        ...
+
     def reads(self, hook: str) -> tuple[str, ...]:
         """FHIR resource types that the rules of this hook read."""
         ...

@@ -18,6 +18,7 @@ from rules.model import Derived, Leaf, Rule, nodes_of
 from rules.patterns import Pattern
 from rules.site import Site
 from rules.terminology import Terminology
+from rules.words import fact_in_words
 
 __all__ = ["VERSION", "Knowledge"]
 
@@ -99,6 +100,10 @@ class Knowledge:
         """Findings for one patient at one moment. Pure; raises EngineError."""
         record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread)
         return self.evaluator.evaluate(record, budget or Budget())
+
+    def in_words(self, fact: str) -> str:
+        """A fact or a gap of a finding for a clinician: "result: Acetylcholine receptor antibody"."""
+        return fact_in_words(fact, self.terminology)
 
     @property
     def program(self) -> Program:

@@ -35,6 +35,7 @@ TOP = {
 WHEN = {"all", "any", "unless", "unknown"}
 BRANCH = WHEN | {"id", "indicator", "summary", "line", "lines", "ask", "silent", "concludes", "blocks"}
 CARD = {"indicator", "summary", "detail", "override_reasons", "provisional", "family", "ask_summary", "lines", "suggestions"}
+TREATMENTS = "treatment-services"
 SUGGESTION = {"id", "label", "branches", "when", "resource", "recommended", "order"}
 RESOURCE = {"resourceType", "concept", "text", "reason"}
 EVIDENCE = {"source", "says", "strength", "verified"}
@@ -303,6 +304,8 @@ def _proposal(file: _File, number: int, entry: Mapping[str, object], terminology
             except KeyError:
                 file.say(f"{where}resource.concept", f"found {concept!r}, expected a concept; did you mean {terminology.suggest(concept)}?")
     node = file.reader.node(f"{where}when", entry["when"]) if "when" in entry else None
+    kind, wanted = resource.get("resourceType"), resource.get("concept")
+    service = isinstance(wanted, str) and terminology.knows(TREATMENTS) and wanted in terminology.expand(TREATMENTS)
     return Proposal(
         label=file.text(where, entry, "label"),
         action="delete" if action == "delete" else "create",
@@ -310,6 +313,7 @@ def _proposal(file: _File, number: int, entry: Mapping[str, object], terminology
         branches=frozenset(file.texts(where, entry, "branches")),
         when=node,
         recommended=entry.get("recommended") is True,
+        treats=kind == "MedicationRequest" or (kind == "ServiceRequest" and service),
     )
 
 

@@ -111,7 +111,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A suggestion as the rule file states it. `action` create proposes `resource`; delete removes the offending draft."""
+    """A suggestion as the rule file states it. `action` create proposes `resource`; delete removes the offending draft.
+
+    `treats`: a drug or a treatment service (value set `treatment-services`), which a question never proposes.
+    """
 
     label: str
     action: Literal["create", "delete"]
@@ -119,6 +122,7 @@ class Proposal:
     branches: frozenset[str] = frozenset()
     when: Node | None = None
     recommended: bool = False
+    treats: bool = False
 
     @property
     def concept(self) -> str | None:

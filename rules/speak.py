@@ -10,6 +10,7 @@ from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, 
 from rules.model import Branch, Card, Proposal, Rule
 from rules.proposals import draft_resource
 from rules.terminology import Terminology
+from rules.words import thing_in_words
 from rules.world import World
 
 __all__ = ["Speaker"]
@@ -171,7 +172,7 @@ class Speaker:
                 for draft in reasons.drafts if not asks else ():
                     yield Suggestion(proposal.label, "delete", None, draft, None, proposal.recommended)
                 continue
-            if proposal.is_drug and asks:
+            if proposal.treats and asks:
                 continue
             barrier = self.barrier(proposal, world, reasons)
             if barrier is None and proposal.is_drug and open_exclusion:
@@ -182,7 +183,7 @@ class Speaker:
             resource = draft_resource(proposal.resource, proposal.label, patient, self.terminology)
             yield Suggestion(proposal.label, "create", resource, None, proposal.concept, proposal.recommended)
         if asks and reasons.missing:
-            wanted = ", ".join(sorted({gap.what.split(":", 1)[-1] for gap in reasons.missing}))
+            wanted = ", ".join(sorted({thing_in_words(gap.what, self.terminology) for gap in reasons.missing}))
             text = {"resourceType": "Task", "text": f"Obtain or record: {wanted}"}
             yield Suggestion(f"Obtain or record: {wanted}", "create", draft_resource(text, rule.title, patient, self.terminology))
 

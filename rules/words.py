@@ -13,7 +13,7 @@ from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not
 from rules.patterns import predicate_of
 from rules.terminology import Terminology
 
-__all__ = ["PHRASES", "QUALIFIERS", "Said", "Words"]
+__all__ = ["PHRASES", "QUALIFIERS", "Said", "Words", "fact_in_words", "thing_in_words"]
 
 NAMED: Final = 5  # members of a value set that are named before "and n more"
 
@@ -210,6 +210,29 @@ class Words:
         if isinstance(value, str) and value.startswith("@"):
             return f"{self.thresholds.get(value[1:], value)} (setting {value[1:]})"
         return self.name(value) if isinstance(value, str) and self.terminology.knows(value) else str(value)
+
+
+KINDS: Final[Mapping[str, str]] = {
+    "lab": "result", "calc": "calculated", "change": "change", "med": "medicine", "med_tail": "medicine until lately", "given": "given",
+    "stopped": "stopped", "failed": "failed", "draft": "ordered now", "planned": "unsigned order", "stop_draft": "order that stops",
+    "diagnosis_any": "diagnosis", "diagnosis_ever": "past or present diagnosis", "condition": "problem list entry",
+    "symptom": "sign or symptom",
+    "no_symptom": "recorded as not there", "gene": "gene", "family": "family history", "answer": "answer",
+}  # fmt: skip
+"""The kinds of facts that need another word than their own."""
+
+
+def thing_in_words(name: str, terminology: Terminology) -> str:
+    """What a fact or a gap is about: the labels of `lab:anti-achr, anti-musk` without the kind."""
+    _, found, rest = name.partition(":")
+    return ", ".join(terminology.label(one) for one in (rest if found else name).split(", "))
+
+
+def fact_in_words(name: str, terminology: Terminology) -> str:
+    """A fact or gap for a clinician: `lab:anti-achr` is "result: Acetylcholine receptor antibody"."""
+    kind, found, _ = name.partition(":")
+    thing = thing_in_words(name, terminology)
+    return f"{KINDS.get(kind, kind.replace('_', ' '))}: {thing}" if found else thing
 
 
 def _answered(text: str, answers: frozenset[str]) -> str:

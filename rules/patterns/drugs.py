@@ -20,8 +20,8 @@ __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
 
 AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days")
 DRUG_QUALIFIERS = {
-    "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons", "after_diagnosis",
-    "ingredients_at_least", "unit",
+    "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons",
+    "after_diagnosis", "ingredients_at_least", "unit",
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
@@ -125,22 +125,10 @@ class Drug:
         """Do all qualifiers hold for this one resource?"""
         tests: list[Truth] = []
         if self.routes is not None:
-            systemic = "systemic" in self.routes
-            tests.append((systemic and fact.route not in NOT_SYSTEMIC) or fact.route in self.routes or (fact.route is None and systemic))
-            if fact.route is None and not systemic:
-                tests[-1] = bool(self.routes & SYSTEMIC)
-            elif (fact.route == "injection" and self.routes & INJECTED) or (fact.route in INJECTED and "injection" in self.routes):
-                tests[-1] = True  # an injection of unstated kind may be any of them
+            tests.append(self.by_route(fact, self.routes))
         if self.not_routes:
             tests.append(fact.route not in self.not_routes)
-        if self.reason is not None:
-            tests.append(bool(fact.reasons & self.reason))
-        if self.not_reason is not None:
-            tests.append(not fact.reasons & self.not_reason)
-        if self.reason_outside is not None:
-            tests.append(bool(fact.reasons - self.reason_outside))
-        if self.reason_is is not None:
-            tests.append(fact.has_reason == (self.reason_is == "given"))
+        tests += self.for_reason(fact)
         if self.single is not None:
             tests.append(fact.single == self.single)
         if self.new or self.renewal:
@@ -153,6 +141,31 @@ class Drug:
             last = fact.end or fact.began
             tests.append(None if not dates or last is None else last.end >= min(date.start for date in dates))
         return both(tests)
+
+    @staticmethod
+    def by_route(fact: Medication, routes: frozenset[str]) -> Truth:
+        """Is it given by one of these routes? Of an order without a route: systemic; the stricter answer for a draft, else unknown."""
+        if fact.route is None:
+            if "systemic" in routes:
+                return True
+            possible = bool(routes & SYSTEMIC)
+            return possible if fact.origin is not Origin.RECORD or not possible else None
+        if (fact.route == "injection" and routes & INJECTED) or (fact.route in INJECTED and "injection" in routes):
+            return True  # an injection of unstated kind may be any of them
+        return fact.route in routes or ("systemic" in routes and fact.route not in NOT_SYSTEMIC)
+
+    def for_reason(self, fact: Medication) -> list[Truth]:
+        """The qualifiers about why it is given."""
+        tests: list[Truth] = []
+        if self.reason is not None:
+            tests.append(bool(fact.reasons & self.reason))
+        if self.not_reason is not None:
+            tests.append(not fact.reasons & self.not_reason)
+        if self.reason_outside is not None:
+            tests.append(bool(fact.reasons - self.reason_outside))
+        if self.reason_is is not None:
+            tests.append(fact.has_reason == (self.reason_is == "given"))
+        return tests
 
     def is_new(self, fact: Medication, index: RecordIndex) -> Truth:
         """NEW: no current therapy with the same ingredient (class-wide sets: any of them; systemic if that is asked)."""

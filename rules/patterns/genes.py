@@ -60,9 +60,7 @@ class Gene:
     def match(self, index: RecordIndex) -> Verdict:
         """Every report counts, not only the latest: a genotype does not change."""
         reports = [
-            fact
-            for fact in index.pick(index.observations, STUDIED)
-            if fact.status in FINAL and fact.valued and fact.answers & self.genes
+            fact for fact in index.pick(index.observations, STUDIED) if fact.status in FINAL and fact.valued and fact.answers & self.genes
         ]
         if not reports:
             return self.quiet(index)

@@ -71,6 +71,10 @@ class FakeKnowledge:
         """The types that every hook reads."""
         return self.types
 
+    def in_words(self, fact: str) -> str:
+        """Words for a fact name; the real ones need the code lists."""
+        return fact.replace(":", ": ").replace("-", " ")
+
     def evaluate(self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str]) -> Evaluation:
         """Keep the question, give the answer."""
         assert as_of.tzinfo is not None
