@@ -94,7 +94,7 @@ def create_app(
     app = FastAPI(
         title=TITLE,
         version=knowledge.version,
-        docs_url="/docs" if settings.docs else None,
+        docs_url=None,  # FastAPI takes that page's script from a public server; ours is in cds_hooks.pages
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
         lifespan=lifespan,

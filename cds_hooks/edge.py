@@ -19,11 +19,6 @@ HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
 }
-# FastAPI's page at /docs takes its script and style from a public CDN and starts it with an inline script.
-DOCS_POLICY = (
-    "default-src 'self'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    "img-src data: https://fastapi.tiangolo.com; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
-)
 
 
 class Edge:
@@ -46,7 +41,7 @@ class Edge:
                 started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
-                    headers.setdefault(name, DOCS_POLICY if scope["path"] == "/docs" and name == "content-security-policy" else value)
+                    headers.setdefault(name, value)
             await send(message)
 
         try:

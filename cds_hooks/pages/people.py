@@ -1,0 +1,72 @@
+"""The invented patients as a demo EHR lists them: today, by group of disease."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from fhir_fixtures import PatientFixture, patients
+from rules.terminology import Terminology
+
+__all__ = ["Group", "Person", "groups", "title"]
+
+OTHERS = "Other patients, who should get no card"
+NOT_THERE = frozenset({"refuted", "entered-in-error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One patient on the list; `hooks` are the hooks for which the fixture promises something."""
+
+    name: str
+    title: str
+    who: str
+    hooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Patients whose disease has the same place right below the root of the taxonomy."""
+
+    label: str
+    people: tuple[Person, ...]
+
+
+def groups(terminology: Terminology) -> tuple[Group, ...]:
+    """All fixtures; the largest groups first, patients without a neuromuscular disease last."""
+    found: dict[str, list[Person]] = {}
+    for fixture in patients():
+        found.setdefault(_disease(fixture, terminology), []).append(_person(fixture))
+    ordered = sorted(found.items(), key=lambda item: (item[0] == OTHERS, -len(item[1]), item[0]))
+    return tuple(Group(label, tuple(people)) for label, people in ordered)
+
+
+def fixtures(today: date) -> Mapping[str, PatientFixture]:
+    """Every fixture by name, as if it were asked today."""
+    return {fixture.name: fixture.moved_to(today) for fixture in patients()}
+
+
+def title(name: str) -> str:
+    """The fixture's name in words."""
+    first, _, rest = name.partition("_")
+    return f"{first.upper() if len(first) < 4 else first.capitalize()} {rest.replace('_', ' ')}".strip()
+
+
+def _person(fixture: PatientFixture) -> Person:
+    return Person(fixture.name, title(fixture.name), " ".join(fixture.who.split()), tuple(fixture.hooks))
+
+
+def _disease(fixture: PatientFixture, terminology: Terminology) -> str:
+    for resource in fixture.record:
+        if resource["resourceType"] == "Condition" and NOT_THERE.isdisjoint(_codes(resource.get("verificationStatus"))):
+            for concept in sorted(terminology.coding_concepts(resource.get("code"))):
+                above = terminology.ancestors(concept)
+                if above:
+                    return terminology.label((concept, *above)[-2])
+    return OTHERS
+
+
+def _codes(codeable: object) -> Iterable[str]:
+    codings = codeable.get("coding") if isinstance(codeable, dict) else None
+    return [str(one.get("code")) for one in codings if isinstance(one, dict)] if isinstance(codings, list) else []

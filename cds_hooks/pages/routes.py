@@ -1,0 +1,50 @@
+"""Where the pages are. `mount` runs last in `create_app`; nothing of the protocol depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_hooks.app import Parts
+from cds_hooks.pages.demo import Demo
+from cds_hooks.pages.endpoints import Endpoints
+from cds_hooks.pages.page import Pages
+from cds_hooks.pages.rule_list import RuleList
+from cds_hooks.pages.rule_page import RulePage
+from rules.knowledge import Knowledge
+
+__all__ = ["mount"]
+
+
+def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    """Add every page to a service that runs on real knowledge; raises TypeError for a double."""
+    parts: Parts = app.state.parts
+    knowledge = parts.knowledge
+    if not isinstance(knowledge, Knowledge):
+        raise TypeError("pages need rules.knowledge.Knowledge")
+    pages = Pages({"version": knowledge.version, "base_url": parts.settings.url, "docs": parts.settings.docs})
+    demo = Demo(parts, knowledge, pages, clock)
+    listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
+
+    app.add_route("/", _route(demo.open_chart), methods=["GET"])
+    app.add_route("/", _route(demo.paste), methods=["POST"])
+    app.add_route("/demo/draft", _route(demo.draft), methods=["GET"])
+    app.add_route("/demo/cards", _route(demo.show), methods=["POST"])
+    app.add_route("/rules", listing.show, methods=["GET"])
+    app.add_route("/rules/{rule_id}", rule.show, methods=["GET"])
+    app.add_route("/static/{name}", _route(pages.file), methods=["GET"])
+    if parts.settings.docs:
+        app.add_route("/docs", Endpoints(app, pages).show, methods=["GET"])
+
+
+def _route(method: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """A method as the plain function that Starlette takes for an endpoint."""
+
+    async def endpoint(request: Request) -> Response:
+        return await method(request)
+
+    return endpoint

@@ -1,0 +1,81 @@
+"""The list at `/rules`: every rule that was read, found by words and narrowed by pathway, stage, status and indicator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cds_hooks.cards import PATHWAYS
+from cds_hooks.pages.page import Pages
+from rules.knowledge import Knowledge
+from rules.model import STAGES, Rule
+
+__all__ = ["Facet", "RuleList"]
+
+INDICATORS = ("critical", "warning", "info", "none")
+STATUSES = ("active", "draft", "retired")
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One filter: its query parameter, its label, and each choice with the number of rules that have it."""
+
+    name: str
+    label: str
+    choices: tuple[tuple[str, str, int], ...]
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleList:
+    """Search works on id, title, card text and population, without regard to case."""
+
+    knowledge: Knowledge
+    pages: Pages
+
+    def show(self, request: Request) -> Response:
+        """GET /rules."""
+        asked = request.query_params
+        words = asked.get("q", "")[:200]
+        chosen = {name: asked.get(name, "")[:40] for name in ("pathway", "stage", "status", "indicator")}
+        rules = sorted(self.knowledge.every, key=lambda rule: rule.id)
+        found = [rule for rule in rules if _matches(rule, words, chosen)]
+        unreviewed = sum(not rule.review.checked_by for rule in rules)
+        return self.pages.html(
+            "rules.html",
+            words=words,
+            facets=[_facet(name, chosen[name], rules) for name in chosen],
+            rules=found,
+            total=len(rules),
+            unreviewed=unreviewed,
+            pathways=PATHWAYS,
+            filtered=bool(words or any(chosen.values())),
+        )
+
+
+def value_of(rule: Rule, facet: str) -> str:
+    """What a rule has for a filter; a rule without a card has the indicator none."""
+    if facet == "indicator":
+        return rule.card.indicator if rule.card else "none"
+    return {"pathway": rule.pathway, "stage": rule.stage, "status": rule.status}[facet]
+
+
+def _matches(rule: Rule, words: str, chosen: Mapping[str, str]) -> bool:
+    if any(value and value_of(rule, name) != value for name, value in chosen.items()):
+        return False
+    card = (rule.card.summary, *rule.card.detail) if rule.card else ()
+    text = " ".join((rule.id, rule.id.replace("-", " "), rule.title, rule.population, *card)).lower()
+    return all(word in text for word in words.lower().split())
+
+
+def _facet(name: str, chosen: str, rules: Iterable[Rule]) -> Facet:
+    order: Mapping[str, Iterable[str]] = {"pathway": PATHWAYS, "stage": STAGES, "status": STATUSES, "indicator": INDICATORS}
+    counts: dict[str, int] = dict.fromkeys(order[name], 0)
+    for rule in rules:
+        value = value_of(rule, name)
+        counts[value] = counts.get(value, 0) + 1
+    labels = {**PATHWAYS, "none": "no card"}
+    return Facet(name, name.capitalize(), tuple((value, labels.get(value, value), count) for value, count in counts.items()), chosen)

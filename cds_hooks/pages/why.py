@@ -1,0 +1,82 @@
+"""Why a card came: the same request evaluated once more, and the chain from facts through rules to the card as a tree."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_hooks.commands.case import NoServer
+from cds_hooks.discovery import Service
+from cds_hooks.envelope import read_request
+from cds_hooks.errors import UnknownService
+from cds_hooks.gathering import gather
+from rules.engine.interface import Budget, EngineError
+from rules.extract import extract
+from rules.findings import Because, Evaluation, Finding, NotChecked
+from rules.knowledge import Knowledge
+from rules.trace import Step, trace
+
+__all__ = ["Why", "WhyNode", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNode:
+    """One thing in the chain: `kind` fact or rule, what it says, where it comes from, and what led to it."""
+
+    kind: str
+    text: str
+    note: str
+    link: str = ""
+    after: tuple[WhyNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """By rule id, the tree that ends in it; and what no rule could check."""
+
+    trees: Mapping[str, WhyNode]
+    not_checked: tuple[NotChecked, ...]
+
+    def of(self, rules: Sequence[str]) -> tuple[WhyNode, ...]:
+        """The trees of one card."""
+        return tuple(self.trees[rule] for rule in rules if rule in self.trees)
+
+
+async def explain(knowledge: Knowledge, services: Mapping[str, Service], request: Mapping[str, object], as_of: datetime) -> Why:
+    """Evaluate a request that the service has just answered; raises ServiceError when it is none."""
+    service = services.get(f"neuromuscular-{request.get('hook')}")
+    if service is None:
+        raise UnknownService
+    call = read_request(dict(request), service.hook)
+    gathered = await gather(call, service, NoServer(), until=time.monotonic())
+    try:
+        record = extract(gathered.resources, terminology=knowledge.terminology, as_of=as_of, hook=call.hook, unread=gathered.unread)
+        world = knowledge.evaluator.solve(record, Budget())
+        evaluation: Evaluation = knowledge.evaluator.speaker.evaluation(world)
+    except EngineError:
+        return Why({}, ())
+    steps = {finding.rule.id: (finding, trace(knowledge.evaluator, world, finding)) for finding in evaluation.findings}
+    return Why({rule: _finding(knowledge, finding, step) for rule, (finding, step) in steps.items()}, evaluation.not_checked)
+
+
+def _finding(knowledge: Knowledge, finding: Finding, step: Step) -> WhyNode:
+    said = "asks" if finding.asks else "fires"
+    return WhyNode("rule", finding.title, f"{said}: {finding.rule.id}", f"/rules/{finding.rule.id}", _before(knowledge, step))
+
+
+def _before(knowledge: Knowledge, step: Step) -> tuple[WhyNode, ...]:
+    facts = (_fact(knowledge, fact) for fact in step.facts)
+    return (*facts, *(_step(knowledge, earlier) for earlier in step.after))
+
+
+def _step(knowledge: Knowledge, step: Step) -> WhyNode:
+    rule = knowledge.rule(step.rule)
+    concluded = f"concludes {knowledge.in_words(step.concluded)}"
+    return WhyNode("rule", rule.title if rule else step.rule, concluded, f"/rules/{step.rule}", _before(knowledge, step))
+
+
+def _fact(knowledge: Knowledge, fact: Because) -> WhyNode:
+    where = ", ".join(part for part in (fact.resource, fact.date, "by its name only" if fact.by_name else "") if part)
+    return WhyNode("fact", knowledge.in_words(fact.fact), where)
