@@ -14,6 +14,7 @@ from rules.evaluate import Evaluator
 from rules.extract import Input, extract
 from rules.findings import Evaluation
 from rules.load import KnowledgeError, load_rules, load_sources
+from rules.match import Matcher
 from rules.model import Derived, Leaf, Rule, nodes_of
 from rules.patterns import Pattern
 from rules.site import Site
@@ -50,8 +51,10 @@ class Knowledge:
         self.site = site
         self.patterns = patterns
         self.compiled = compiled
-        self.engine = build_engine(engine, self.compiled.program, watchdog)
-        self.evaluator = Evaluator(self.rules, self.compiled, patterns, terminology, self.engine)
+        matcher = Matcher(compiled.leaves, patterns)
+        ordinary = matcher.ordinary()
+        self.engine = build_engine(engine, compiled.program, watchdog, (ordinary.sure, ordinary.possible))
+        self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine)
         self._by_id = {rule.id: rule for rule in every}
         self._reads = self._reading()
 

@@ -26,7 +26,7 @@ class Step:
 
 def trace(evaluator: Evaluator, world: World, finding: Finding) -> Step:
     """The tree of one finding of this world; a conclusion that was already told is not told again."""
-    rule = next(one for one in evaluator.rules if one.id == finding.rule.id)
+    rule = next(one for one in evaluator.speaker.rules if one.id == finding.rule.id)
     nodes = tuple(branch.include for branch in rule.branches if branch.id in finding.branches)
     verb = "asks" if finding.asks else "fires"
     return _step(evaluator, world, rule.id, f"{verb}:{rule.id}", nodes, {(rule.id, "")})

@@ -6,14 +6,17 @@ import sys
 from typing import Literal
 
 from rules.engine.checked import CheckedEngine
-from rules.engine.interface import Engine, Program
+from rules.engine.interface import Engine, Facts, Program
 from rules.engine.reference import ReferenceEngine
 
 __all__ = ["build_engine"]
 
 
-def build_engine(kind: Literal["checked", "durable", "reference"], program: Program, watchdog: bool = False) -> Engine:
-    """Load `program` into a back-end. `watchdog` (for services) ends the process when durable_rules does not come back.
+def build_engine(
+    kind: Literal["checked", "durable", "reference"], program: Program, watchdog: bool = False, ordinary: Facts | None = None
+) -> Engine:
+    """Load `program` into a back-end. `watchdog` (for services) ends the process when durable_rules does not come back; `ordinary`: the
+    facts of an ordinary patient, (sure, possible), which make runs like it cheap and change no outcome.
 
     Raises ProgramError, and RuntimeError when durable_rules cannot be used here.
     """
@@ -23,5 +26,5 @@ def build_engine(kind: Literal["checked", "durable", "reference"], program: Prog
         raise RuntimeError('durable_rules does not run on Python 3.13 or newer: choose the engine "reference"')
     from rules.engine.durable import DurableEngine  # noqa: PLC0415  (absent on newer Pythons)
 
-    durable = DurableEngine(program, watchdog)
+    durable = DurableEngine(program, watchdog, ordinary)
     return durable if kind == "durable" else CheckedEngine(ReferenceEngine(program), durable)

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from rules.engine.interface import Clause
 
-__all__ = ["ALWAYS", "CONDITIONS", "Chunk", "Condition", "Layer", "Name", "Step", "cut"]
+__all__ = ["ALWAYS", "CONDITIONS", "Chunk", "Condition", "Layer", "Name", "Step", "cut", "ranks"]
 
 Name = str | tuple[int, int]
 """A proposition, or a helper: the number of its clause in the program and its place in it. No two clauses of any pass share a helper."""
@@ -48,7 +49,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One pass in chunks, producers first where the program has no cycle.
+    """One rank of a pass in chunks, producers first where the program has no cycle.
 
     `always` are chunks to open in every run. `watchers[p]` lists (q, chunk): the chunk has a step that needs p and q (q None: p alone).
     `readers[p]` lists the chunks in which p is a "+" condition.
@@ -60,10 +61,42 @@ class Layer:
     readers: dict[Name, tuple[int, ...]]
 
 
-def cut(clauses: Sequence[Clause], first: int) -> Layer:
-    """Cut one pass; its clauses are numbered from `first`."""
+def ranks(clauses: Sequence[Clause], first: int, held: frozenset[str] = frozenset()) -> list[list[tuple[int, Clause]]]:
+    """One pass, its clauses numbered from `first`, in ranks: what a clause reads is concluded in a rank before its own.
+
+    A pass with a cycle stays one rank. Fine ranks let a run see early that nothing differs any more (`rules.engine.background`). In a rank,
+    clauses that wait for the same thing stand together, so that a patient's clauses are in few chunks; for what is `held` none waits.
+    """
+    numbered = list(enumerate(clauses, first))
+    heads = {clause.head for clause in clauses}
+    reads: dict[str, set[str]] = {head: set() for head in heads}
+    for clause in clauses:
+        reads[clause.head].update(heads.intersection(clause.when))
+    sorter = TopologicalSorter(reads)
+    try:
+        sorter.prepare()
+    except CycleError:
+        return [numbered]
+    rank: dict[str, int] = {}
+    level = 0
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        rank.update(dict.fromkeys(ready, level))
+        sorter.done(*ready)
+        level += 1
+    found: list[list[tuple[int, Clause]]] = [[] for _ in range(level)]
+    for number, clause in numbered:
+        found[rank[clause.head]].append((number, clause))
+    counted = Counter(name for clause in clauses for name in clause.when if name not in held)
+    for members in found:
+        members.sort(key=lambda one: sorted((-counted[name], name) for name in one[1].when if name in counted))
+    return found
+
+
+def cut(clauses: Sequence[tuple[int, Clause]]) -> Layer:
+    """Cut clauses, each with its number in the program."""
     steps: list[Step] = []
-    for number, clause in enumerate(clauses, first):
+    for number, clause in clauses:
         steps.extend(_split(number, clause))
     ordered = _producers_first(steps)
     groups = [tuple(ordered[at : at + CLAUSES]) for at in range(0, len(ordered), CLAUSES)]

@@ -13,8 +13,9 @@ from threading import Lock
 from time import monotonic
 from typing import Literal
 
-from rules.engine.chunks import ALWAYS, Layer, Name, cut
-from rules.engine.interface import Budget, EngineError, Outcome, Program, ProgramError
+from rules.engine.background import Background, Settled, reach
+from rules.engine.chunks import ALWAYS, Layer, Name, Step, cut, ranks
+from rules.engine.interface import Budget, EngineError, Facts, Outcome, Program, ProgramError
 from rules.engine.ruleset import Ruleset, Session
 
 __all__ = ["WATCHDOG_S", "DurableEngine"]
@@ -31,11 +32,11 @@ class DurableEngine:
 
     name: Literal["durable"] = "durable"
 
-    def __init__(self, program: Program, watchdog: bool = False) -> None:
+    def __init__(self, program: Program, watchdog: bool = False, ordinary: Facts | None = None) -> None:
         """Load the program and try out every ruleset. Raises ProgramError.
 
         With `watchdog`, a run stuck in the C core WATCHDOG_S beyond its budget ends the process, stack frames (no values) on stderr; only
-        one engine of a process may have it."""
+        one engine of a process may have it. `ordinary` are the facts that most runs have most of; they make runs cheaper, no different."""
         program.check()
         self._ids = tuple(clause.id for clauses in program.passes for clause in clauses)
         self._layers: list[tuple[Layer, list[Ruleset]]] = []
@@ -46,16 +47,27 @@ class DurableEngine:
         weakref.finalize(self, _delete, loaded)
         first = 0
         for clauses in program.passes:
-            layer = cut(clauses, first)
-            for chunk in layer.chunks:
-                try:
-                    loaded.append(Ruleset(chunk))
-                except Exception as error:
-                    clause = next(self._ids[step.clause] for step in chunk.steps if step.clause is not None)
-                    raise ProgramError(f"clause {clause} or one near it: durable_rules does not load it ({error})") from error
-            if layer.chunks:
-                self._layers.append((layer, loaded[-len(layer.chunks) :]))
+            for rank in ranks(clauses, first, ordinary[1] if ordinary else frozenset()):
+                layer = cut(rank)
+                for chunk in layer.chunks:
+                    try:
+                        loaded.append(Ruleset(chunk))
+                    except Exception as error:
+                        clause = next(self._ids[step.clause] for step in chunk.steps if step.clause is not None)
+                        raise ProgramError(f"clause {clause} or one near it: durable_rules does not load it ({error})") from error
+                if layer.chunks:
+                    self._layers.append((layer, loaded[-len(layer.chunks) :]))
             first += len(clauses)
+        self._background = self._settle(*ordinary) if ordinary else None
+
+    def _settle(self, sure: frozenset[str], possible: frozenset[str]) -> Background:
+        run = _Run(sure, possible, Budget(10**6, 10**6, 60.0), {})
+        solved = []
+        for layer, rulesets in self._layers:
+            run.log = {}
+            run.solve(layer, rulesets)
+            solved.append(Settled.of(layer, run.log, run.sure, run.possible))
+        return Background(sure, possible, tuple(solved))
 
     def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
         """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); ValueError when `sure` is not a subset of `possible`."""
@@ -85,8 +97,13 @@ class DurableEngine:
             faulthandler.dump_traceback_later(last_s, exit=True)
         try:
             run.check()
-            for layer, rulesets in self._layers:
-                run.solve(layer, rulesets)
+            background = self._background
+            changed = background.differing(run.given, run.given_possible) if background else set()
+            for number, (layer, rulesets) in enumerate(self._layers):
+                if background:
+                    run.differ(layer, rulesets, background.layers[number], changed)
+                else:
+                    run.solve(layer, rulesets)
                 run.check()
         except EngineError:
             raise
@@ -104,7 +121,9 @@ class DurableEngine:
 class _Run:
     """One evaluation: what holds in each world and what fired so far."""
 
-    def __init__(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> None:
+    def __init__(self, sure: frozenset[str], possible: frozenset[str], budget: Budget, log: dict[Step, bool] | None = None) -> None:
+        self.given, self.given_possible = sure, possible
+        self.log = log
         self.sure: set[Name] = {*sure, ALWAYS}
         self.possible: set[Name] = {*possible, ALWAYS}
         self.fired: set[int] = set()
@@ -119,9 +138,21 @@ class _Run:
         if monotonic() >= self._deadline:
             raise EngineError("deadline", f"not done after {self._budget.seconds} s")
 
-    def solve(self, layer: Layer, rulesets: list[Ruleset]) -> None:
-        """Open every chunk that could fire, producers first; again when it reads what a later one concluded."""
-        queue = list({*layer.always, *self._woken(layer, self.possible)})
+    def differ(self, layer: Layer, rulesets: list[Ruleset], settled: Settled, changed: set[Name]) -> None:
+        """Solve what `changed` reaches, take the rest as it was in the background; then `changed` is what differs after this layer."""
+        steps, heads = reach(settled, changed)
+        for number, step, sure in settled.fired:
+            if number not in steps:
+                self._fire(step, sure=sure)
+        self.solve(layer, rulesets, {settled.home[number] for number in steps})
+        for head in heads:
+            same = (head in self.sure) == (head in settled.sure) and (head in self.possible) == (head in settled.possible)
+            (changed.discard if same else changed.add)(head)
+
+    def solve(self, layer: Layer, rulesets: list[Ruleset], chunks: set[int] | None = None) -> None:
+        """Open every chunk (or of `chunks`) that could fire, producers first; again when it reads what a later one concluded."""
+        wanted = {*layer.always, *self._woken(layer, self.possible)}
+        queue = list(wanted if chunks is None else wanted & chunks)
         heapify(queue)
         done: set[int] = set()
         while queue:
@@ -130,7 +161,8 @@ class _Run:
             news = self._open(rulesets[index])
             again = {reader for name in news for reader in layer.readers.get(name, ()) if reader in done}
             for other in {*self._woken(layer, news), *again}.difference(queue, (index,)):
-                heappush(queue, other)
+                if chunks is None or other in chunks:
+                    heappush(queue, other)
 
     def _woken(self, layer: Layer, names: set[Name]) -> set[int]:
         """Chunks with a step whose two watched propositions are possible, one of them in `names`."""
@@ -159,18 +191,26 @@ class _Run:
                 self._drain(ruleset, session, given, news, sure=False)
         return news
 
-    def _drain(self, ruleset: Ruleset, session: Session, given: set[Name], news: set[Name], sure: bool) -> None:
+    def _fire(self, step: Step, *, sure: bool) -> bool:
+        """Note that a step fired; is its head new in that world?"""
+        if self.log is not None:
+            self.log[step] = self.log.get(step, False) or sure
+        if step.clause is not None:
+            self.fired_possible.add(step.clause)
+            if sure:
+                self.fired.add(step.clause)
         world = self.sure if sure else self.possible
+        if step.head in world:
+            return False
+        world.add(step.head)
+        self.possible.add(step.head)
+        return True
+
+    def _drain(self, ruleset: Ruleset, session: Session, given: set[Name], news: set[Name], sure: bool) -> None:
         for step in session.fired():
-            if step.clause is not None:
-                self.fired_possible.add(step.clause)
-                if sure:
-                    self.fired.add(step.clause)
             head = step.head
-            if head not in world:
-                world.add(head)
+            if self._fire(step, sure=sure):
                 news.add(head)
-                self.possible.add(head)
             if head in ruleset.plus and head not in given:
                 given.add(head)
                 session.give(ruleset.plus[head])

@@ -16,7 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Budget", "Clause", "Engine", "EngineError", "Outcome", "Program", "ProgramError"]
+__all__ = ["Budget", "Clause", "Engine", "EngineError", "Facts", "Outcome", "Program", "ProgramError"]
+
+Facts = tuple[frozenset[str], frozenset[str]]
+"""Propositions that are sure, and those that are possible: a superset."""
 
 
 class ProgramError(ValueError):

@@ -44,6 +44,18 @@ def test_durable_rules_equals_the_reference(rng: Random) -> None:
 
 
 @pytest.mark.skipif(not HAS_DURABLE, reason=NEEDS_DURABLE)
+@settings(max_examples=100)
+@given(randoms)
+def test_the_ordinary_patient_changes_no_outcome(rng: Random) -> None:
+    program, names = random_program(rng)
+    reference = ReferenceEngine(program)
+    for ordinary in random_facts(rng, names, 3):
+        durable = DurableEngine(program, ordinary=ordinary)
+        for sure, possible in (ordinary, *random_facts(rng, names, FACTS // 3)):
+            assert durable.run(sure, possible, AMPLE) == reference.run(sure, possible, AMPLE)
+
+
+@pytest.mark.skipif(not HAS_DURABLE, reason=NEEDS_DURABLE)
 @pytest.mark.parametrize("seed", range(100))
 def test_all_three_agree_on_evenly_drawn_programs_where_hypothesis_prefers_small_ones(seed: int) -> None:
     rng = Random(seed)  # noqa: S311  (not for secrets)

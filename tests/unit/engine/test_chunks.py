@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from rules.engine.chunks import ALWAYS, CONDITIONS, Layer, cut
+from rules.engine.chunks import ALWAYS, CONDITIONS, Layer, cut, ranks
 from rules.engine.interface import Clause
 from tests.unit.engine.back_ends import clause
 
@@ -25,12 +25,12 @@ def clauses(request: pytest.FixtureRequest) -> list[Clause]:
 
 
 def test_every_clause_is_in_exactly_one_chunk(clauses: list[Clause]) -> None:
-    numbers = sorted(step.clause for chunk in cut(clauses, 10).chunks for step in chunk.steps if step.clause is not None)
+    numbers = sorted(step.clause for chunk in cut(list(enumerate(clauses, 10))).chunks for step in chunk.steps if step.clause is not None)
     assert numbers == list(range(10, 10 + len(clauses)))
 
 
 def test_the_limits_of_the_c_core_are_far(clauses: list[Clause]) -> None:
-    for chunk in cut(clauses, 0).chunks:
+    for chunk in cut(list(enumerate(clauses))).chunks:
         reads = Counter(condition for step in chunk.steps for condition in step.conditions)
         assert len(reads) <= 250, "511 branches under one node hang"
         assert max(reads.values()) <= 50, "256 rules on one condition crash, 64 nodes matched by one fact fail"
@@ -41,13 +41,13 @@ def test_the_limits_of_the_c_core_are_far(clauses: list[Clause]) -> None:
 
 def test_producers_come_before_their_readers() -> None:
     chain = [clause(f"c{n}", f"p{n}", f"p{n + 1}") for n in range(200)]
-    layer = cut(chain, 0)
+    layer = cut(list(enumerate(chain)))
     order = [step.clause for chunk in layer.chunks for step in chunk.steps]
     assert order == list(reversed(range(200)))
 
 
 def test_no_two_clauses_of_a_program_share_a_helper() -> None:
-    layers = [cut(CASES["long clauses"], 0), cut(CASES["long clauses"], len(CASES["long clauses"]))]
+    layers = [cut(list(enumerate(CASES["long clauses"]))), cut(list(enumerate(CASES["long clauses"], len(CASES["long clauses"]))))]
     heads = [step.head for layer in layers for chunk in layer.chunks for step in chunk.steps if step.clause is None]
     assert len(heads) == len(set(heads)) == 2 * 30 * 8
     assert not any(isinstance(head, str) or head == ALWAYS for head in heads)
@@ -58,7 +58,7 @@ def watched(layer: Layer) -> set[tuple[object, object, int]]:
 
 
 def test_the_two_least_read_propositions_of_a_clause_are_watched() -> None:
-    layer = cut([clause("c", "h", "often rare1 rare2"), clause("d", "i", "often"), clause("e", "j", "often rare3")], 0)
+    layer = cut(list(enumerate([clause("c", "h", "often rare1 rare2"), clause("d", "i", "often"), clause("e", "j", "often rare3")])))
     assert watched(layer) == {
         ("rare1", "rare2", 0),
         ("rare2", "rare1", 0),
@@ -71,6 +71,35 @@ def test_the_two_least_read_propositions_of_a_clause_are_watched() -> None:
 
 def test_a_chunk_with_a_clause_that_needs_nothing_is_always_opened() -> None:
     filler = [clause(f"f{n}", f"h{n}", f"p{n}") for n in range(100)]
-    layer = cut([*filler, clause("c", "h", unless="x")], 0)
+    layer = cut(list(enumerate([*filler, clause("c", "h", unless="x")])))
     assert layer.always == (len(layer.chunks) - 1,)
-    assert cut([clause("c", "h")], 0).always == (0,)
+    assert cut([(0, clause("c", "h"))]).always == (0,)
+
+
+def test_ranks_put_what_a_clause_reads_before_it_and_lose_none() -> None:
+    clauses = [
+        clause("c0", "z", "y x"),
+        clause("c1", "y", "x a"),
+        clause("c2", "x", "a"),
+        clause("c3", "z", "a"),
+        clause("c4", "w", unless="b"),
+    ]
+    found = [sorted(number for number, _ in rank) for rank in ranks(clauses, 5)]
+    assert found == [[7, 9], [6], [5, 8]]
+
+
+def test_clauses_that_wait_for_the_same_thing_stand_together() -> None:
+    clauses = [
+        clause("c0", "h0", "a x"),
+        clause("c1", "h1", "b"),
+        clause("c2", "h2", "a y"),
+        clause("c3", "h3", "b x"),
+        clause("c4", "h4", "a"),
+    ]
+    (found,) = ranks(clauses, 0, frozenset({"x", "y"}))
+    assert [one.id for _, one in found] == ["c0", "c2", "c4", "c1", "c3"]
+
+
+def test_a_pass_with_a_cycle_stays_one_rank() -> None:
+    ring = CASES["a ring"]
+    assert ranks(ring, 0) == [list(enumerate(ring))]
