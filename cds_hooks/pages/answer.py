@@ -2,58 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_hooks.cards import EXPLANATION
 from cds_hooks.pages.graph import Graph, graph
 from cds_hooks.pages.why import Why, WhyNode
 
-__all__ = ["ShownCard", "cards", "problems"]
+__all__ = ["Link", "ShownCard", "ShownSuggestion", "cards", "problems"]
 
 LEVELS: Mapping[str, str] = {"critical": "Critical", "warning": "Warning", "info": "Information"}
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSuggestion:
+    """One suggestion; `actions` says what accepting it does."""
+
+    uuid: str
+    label: str
+    recommended: bool
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A label and where it leads; `url` may be anything until the template has checked it."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class ShownCard:
-    """One card for the template. `body` is the card as it came; everything in it is text of somebody else."""
+    """One card for the template; every text in it is somebody else's."""
 
-    body: Mapping[str, object]
+    uuid: str
     indicator: str
     level: str
-    not_checked: tuple[str, ...]
+    topic: str
+    summary: str
+    detail: str
+    suggestions: tuple[ShownSuggestion, ...]
+    reasons: tuple[str, ...]
+    source: Link
+    links: tuple[Link, ...]
+    not_checked: tuple[tuple[str, str], ...]
     why: tuple[WhyNode, ...]
     picture: Graph | None
 
 
-def cards(answer: Mapping[str, object], why: Why) -> tuple[ShownCard, ...]:
-    """The cards of a 200 answer."""
-    found = answer.get("cards")
-    return tuple(_card(one, why) for one in found if isinstance(one, dict)) if isinstance(found, list) else ()
+def cards(answer: Json, why: Why, words: Callable[[str], str]) -> tuple[ShownCard, ...]:
+    """The cards of a 200 answer; a member of a wrong type counts as missing."""
+    return tuple(_card(one, why, words) for one in _objects(answer.get("cards")))
 
 
-def problems(outcome: Mapping[str, object]) -> tuple[str, ...]:
+def problems(outcome: Json) -> tuple[str, ...]:
     """What an OperationOutcome says, one line per issue."""
-    issues = outcome.get("issue")
-    return tuple(_issue(one) for one in issues if isinstance(one, dict)) if isinstance(issues, list) else ()
+    return tuple(_issue(one) for one in _objects(outcome.get("issue")))
 
 
-def _card(body: Mapping[str, object], why: Why) -> ShownCard:
-    indicator = str(body.get("indicator"))
-    extension = body.get("extension")
-    told = extension.get(EXPLANATION) if isinstance(extension, dict) else None
-    explanation: Mapping[str, object] = told if isinstance(told, dict) else {}
-    trees = why.of([str(rule.get("id")) for rule in _objects(explanation.get("rules"))])
-    gaps = tuple(f"{gap.get('what')}: {gap.get('why')}" for gap in _objects(explanation.get("notChecked")))
-    known = indicator if indicator in LEVELS else "info"
-    return ShownCard(body, known, LEVELS.get(indicator, indicator), gaps, trees, graph(trees, str(body.get("summary", ""))))
+def _card(body: Json, why: Why, words: Callable[[str], str]) -> ShownCard:
+    indicator = _text(body, "indicator")
+    explanation = _object(_object(body.get("extension")).get(EXPLANATION))
+    source = _object(body.get("source"))
+    summary = _text(body, "summary")
+    trees = why.of([_text(rule, "id") for rule in _objects(explanation.get("rules"))])
+    return ShownCard(
+        uuid=_text(body, "uuid"),
+        indicator=indicator if indicator in LEVELS else "info",
+        level=LEVELS.get(indicator, indicator),
+        topic=_text(_object(source.get("topic")), "display"),
+        summary=summary,
+        detail=_text(body, "detail"),
+        suggestions=tuple(_suggestion(one) for one in _objects(body.get("suggestions"))),
+        reasons=tuple(_text(one, "display") for one in _objects(body.get("overrideReasons"))),
+        source=Link(_text(source, "label"), _text(source, "url")),
+        links=tuple(Link(_text(one, "label"), _text(one, "url")) for one in _objects(body.get("links"))),
+        not_checked=tuple((words(_text(gap, "what")), _text(gap, "why")) for gap in _objects(explanation.get("notChecked"))),
+        why=trees,
+        picture=graph(trees, summary),
+    )
 
 
-def _issue(issue: Mapping[str, object]) -> str:
-    details = issue.get("details")
-    text = details.get("text") if isinstance(details, dict) else None
-    return " ".join(str(part) for part in (text, issue.get("diagnostics")) if part) or str(issue.get("code"))
+def _suggestion(body: Json) -> ShownSuggestion:
+    actions = tuple(_action(one) for one in _objects(body.get("actions")))
+    return ShownSuggestion(_text(body, "uuid"), _text(body, "label"), body.get("isRecommended") is True, actions)
 
 
-def _objects(value: object) -> Sequence[Mapping[str, object]]:
+def _action(action: Json) -> str:
+    about = _text(_object(action.get("resource")), "resourceType") or _text(action, "resourceId")
+    return f"{_text(action, 'type')} {about}".strip()
+
+
+def _issue(issue: Json) -> str:
+    told = (_text(_object(issue.get("details")), "text"), _text(issue, "diagnostics"))
+    return " ".join(part for part in told if part) or _text(issue, "code")
+
+
+def _text(value: Json, member: str) -> str:
+    found = value.get(member)
+    return found if isinstance(found, str) else ""
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> Sequence[Json]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -92,7 +92,7 @@ class Demo:
             return self.pages.html("error_part.html", status=200, number=status, problems=problems(answer))
         why = await explain(self.knowledge, self._services, data["request"], self.clock())
         gaps = [(self.knowledge.in_words(gap.what), gap.why) for gap in why.not_checked]
-        return self.pages.html("cards_part.html", cards=cards(answer, why), gaps=gaps)
+        return self.pages.html("cards_part.html", cards=cards(answer, why, self.knowledge.in_words), gaps=gaps)
 
     @property
     def _terms(self) -> Terminology:

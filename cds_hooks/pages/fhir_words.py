@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -12,6 +13,7 @@ DATES = (
     "date", "issued",
 )  # fmt: skip
 PERIODS = ("effectivePeriod", "performedPeriod", "occurrencePeriod", "period", "onsetPeriod")
+ANNOTATION = re.compile(r"\{([^{}]*)\}")
 LONGEST = 200
 
 
@@ -62,7 +64,7 @@ def value_of(observation: Mapping[str, object]) -> str:
     quantity = observation.get("valueQuantity")
     if isinstance(quantity, dict) and isinstance(quantity.get("value"), int | float):
         unit = quantity.get("unit") or quantity.get("code") or ""
-        return f"{quantity.get('comparator') or ''}{quantity['value']} {unit}".strip()[:LONGEST]
+        return f"{quantity.get('comparator') or ''}{quantity['value']} {_unit(str(unit))}".strip()[:LONGEST]
     for name, shown in observation.items():
         if name == "valueCodeableConcept":
             return text_of(shown)
@@ -72,6 +74,11 @@ def value_of(observation: Mapping[str, object]) -> str:
     if isinstance(parts, list):
         return "; ".join(f"{text_of(one.get('code'))} {value_of(one)}" for one in parts[:10] if isinstance(one, dict))
     return ""
+
+
+def _unit(text: str) -> str:
+    """A UCUM unit without the braces of its annotations: {score} says nothing, {1.73_m2} says 1.73 m2."""
+    return ANNOTATION.sub(lambda match: match[1].replace("_", " ") if match[1][:1].isdigit() else "", text)
 
 
 def name_of(patient: Mapping[str, object]) -> str:

@@ -10,11 +10,11 @@ from cds_hooks.pages.why import WhyNode
 
 __all__ = ["Box", "Graph", "Line", "graph"]
 
-WIDTH = 220  # of a box, in picture units
+WIDTH = 184  # of a box, in picture units
 HEIGHT = 58
-GAP_X = 46
+GAP_X = 30
 GAP_Y = 12
-CHARACTERS = 33  # that fit on one line of a box
+CHARACTERS = 28  # that fit on one line of a box
 MOST = 60  # boxes; a larger chain is told as a list only
 
 
@@ -47,6 +47,8 @@ class Graph:
     lines: tuple[Line, ...]
     width: int
     height: int
+    box_width: int = WIDTH
+    box_height: int = HEIGHT
 
 
 def graph(trees: Sequence[WhyNode], card: str) -> Graph | None:

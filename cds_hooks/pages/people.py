@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from cds_hooks.pages.fhir_words import name_of
 from fhir_fixtures import PatientFixture, patients
 from rules.terminology import Terminology
 
-__all__ = ["Group", "Person", "groups", "title"]
+__all__ = ["Group", "Person", "fixtures", "groups"]
 
 OTHERS = "Other patients, who should get no card"
 NOT_THERE = frozenset({"refuted", "entered-in-error"})
@@ -47,14 +48,9 @@ def fixtures(today: date) -> Mapping[str, PatientFixture]:
     return {fixture.name: fixture.moved_to(today) for fixture in patients()}
 
 
-def title(name: str) -> str:
-    """The fixture's name in words."""
-    first, _, rest = name.partition("_")
-    return f"{first.upper() if len(first) < 4 else first.capitalize()} {rest.replace('_', ' ')}".strip()
-
-
 def _person(fixture: PatientFixture) -> Person:
-    return Person(fixture.name, title(fixture.name), " ".join(fixture.who.split()), tuple(fixture.hooks))
+    own = next(resource for resource in fixture.record if resource["resourceType"] == "Patient")
+    return Person(fixture.name, name_of(own), " ".join(fixture.who.split()), tuple(fixture.hooks))
 
 
 def _disease(fixture: PatientFixture, terminology: Terminology) -> str:

@@ -12,7 +12,7 @@ from cds_hooks.discovery import Service
 from cds_hooks.envelope import read_request
 from cds_hooks.errors import UnknownService
 from cds_hooks.gathering import gather
-from rules.engine.interface import Budget, EngineError
+from rules.engine.interface import Budget
 from rules.extract import extract
 from rules.findings import Because, Evaluation, Finding, NotChecked
 from rules.knowledge import Knowledge
@@ -55,7 +55,7 @@ async def explain(knowledge: Knowledge, services: Mapping[str, Service], request
         record = extract(gathered.resources, terminology=knowledge.terminology, as_of=as_of, hook=call.hook, unread=gathered.unread)
         world = knowledge.evaluator.solve(record, Budget())
         evaluation: Evaluation = knowledge.evaluator.speaker.evaluation(world)
-    except EngineError:
+    except Exception:  # noqa: BLE001 - the cards are shown all the same; the service has told about it when it was asked
         return Why({}, ())
     steps = {finding.rule.id: (finding, trace(knowledge.evaluator, world, finding)) for finding in evaluation.findings}
     return Why({rule: _finding(knowledge, finding, step) for rule, (finding, step) in steps.items()}, evaluation.not_checked)
@@ -73,10 +73,10 @@ def _before(knowledge: Knowledge, step: Step) -> tuple[WhyNode, ...]:
 
 def _step(knowledge: Knowledge, step: Step) -> WhyNode:
     rule = knowledge.rule(step.rule)
-    concluded = f"concludes {knowledge.in_words(step.concluded)}"
+    concluded = f"concludes {step.concluded.partition(':')[2].replace('-', ' ')}"
     return WhyNode("rule", rule.title if rule else step.rule, concluded, f"/rules/{step.rule}", _before(knowledge, step))
 
 
 def _fact(knowledge: Knowledge, fact: Because) -> WhyNode:
-    where = ", ".join(part for part in (fact.resource, fact.date, "by its name only" if fact.by_name else "") if part)
+    where = ", ".join(part for part in (fact.date, fact.resource, "by its name only" if fact.by_name else "") if part)
     return WhyNode("fact", knowledge.in_words(fact.fact), where)

@@ -1,0 +1,32 @@
+"""axe-core finds nothing serious, in light and in dark, wide and narrow."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from tests.browser.chromium import PHONE, WIDE, Browser
+from tests.browser.conftest import Running
+
+CHARTS = ("/?patient=mg_generalised_new", "/?patient=mg_crisis", "/?patient=healthy_adult")
+PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", "/rules/mg-gen-first-line", "/rules/no-such-rule", "/docs")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_nothing_serious(
+    running: Running, browser: Browser, path: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    with browser.tab(running.url, size=size, scheme=scheme) as tab:
+        tab.open(path)
+        tab.troubles = [one for one in tab.troubles if "404" not in one]  # Chromium notes the page that is meant to be missing
+        tab.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert tab.violations() == []
+
+
+def test_axe_would_find_a_picture_without_words(running: Running, browser: Browser) -> None:
+    with browser.tab(running.url) as tab:
+        page = tab.open("/rules").page
+        page.evaluate("document.querySelector('main').append(document.createElement('img'))")
+        assert [one.partition(":")[0] for one in tab.violations()] == ["image-alt"]

@@ -1,0 +1,90 @@
+"""The list of rules and the page of each."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.knowledge import Knowledge
+from tests.pages.conftest import Site, text_of
+
+ATTRIBUTES = (
+    "Bibliographic citation", "Developer", "Funding source", "Release and revision dates", "Use of race", "Use of ethnicity",
+    "Use of language", "Use of sexual orientation", "Use of gender identity", "Use of sex", "Use of date of birth",
+    "Use of social determinants of health", "Use of health status assessments",
+)  # fmt: skip
+
+
+def test_every_rule_is_on_the_list_and_has_a_page(site: Site, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", lambda _knowledge, _rules: iter(()))  # they have tests of their own
+    listed = site.page("/rules")
+    for rule in knowledge.every:
+        assert f'href="/rules/{rule.id}"' in listed
+        page = text_of(site.page(f"/rules/{rule.id}"))
+        assert rule.id in page
+        assert f"version {rule.version}" in page
+        assert f"Vignettes ({len(rule.vignettes)})" in page
+
+
+def test_a_rule_page_says_when_it_fires_what_it_proposes_and_what_it_rests_on(site: Site) -> None:
+    page = text_of(site.page("/rules/mg-gen-first-line"))
+    for said in (
+        "It fires when all of these hold",
+        "It does not fire when one of these holds",
+        "Pyridostigmine",
+        "Strength:",
+        "Next review",
+        "Not yet clinically reviewed",
+        "as expected",
+        "S-MG2020",
+        "When data are missing",
+    ):
+        assert said in page
+    assert "differs" not in page
+
+
+def test_a_rule_page_lists_the_codes_that_make_it_speak(site: Site) -> None:
+    page = site.page("/rules/mg-gen-first-line")
+    assert "<code>http://snomed.info/sct</code>" in page
+    assert "<code>http://hl7.org/fhir/sid/icd-10-cm</code>" in page
+
+
+def test_a_rule_page_tells_the_thirteen_source_attributes(site: Site) -> None:
+    page = site.page("/rules/mg-gen-first-line")
+    told = page[page.index('<dl class="attributes">') :]
+    assert [name for name in ATTRIBUTES if f"<dt>{name}</dt>" in told] == list(ATTRIBUTES)
+    assert told.count("<dt>") == 13
+    assert "Used: age, from Patient.birthDate, by mg-gen-first-line" in text_of(told)
+
+
+def test_sex_and_age_behind_a_calculated_value_are_told(site: Site) -> None:
+    assert "recorded sex (Patient.gender)" in text_of(site.page("/rules/analg-gabapentin-renal"))
+
+
+@pytest.mark.parametrize(
+    ("query", "there", "gone"),
+    [
+        ("q=pyridostigmine", "mg-gen-first-line", "analg-maoi"),
+        ("q=MAOI", "analg-maoi", "mg-gen-first-line"),
+        ("stage=derive", "mg-generalized", "analg-maoi"),
+        ("pathway=referral", "ref-als-mdt", "mg-gen-first-line"),
+        ("indicator=critical", "mg-crisis-urgent", "mg-gen-first-line"),
+        ("indicator=none", "mg-generalized", "analg-maoi"),
+        ("status=active&q=mg", "mg-gen-first-line", "analg-maoi"),
+    ],
+)
+def test_search_and_filters_narrow_the_list(site: Site, query: str, there: str, gone: str) -> None:
+    page = site.page(f"/rules?{query}")
+    assert f'href="/rules/{there}"' in page
+    assert f'href="/rules/{gone}"' not in page
+
+
+def test_a_search_without_a_find_says_so(site: Site) -> None:
+    assert "No rule has all of this" in site.page("/rules?q=xyzzy")
+
+
+def test_an_unknown_rule_is_not_found_and_near_names_are_offered(site: Site) -> None:
+    answer = site.get("/rules/mg-gen-firstline")
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert 'href="/rules/mg-gen-first-line"' in answer.body.decode()
+    assert site.get("/rules/zzzz").status == 404
