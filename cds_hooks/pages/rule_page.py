@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from cds_hooks.cards import PATHWAYS
 from cds_hooks.pages.page import Pages
+from cds_hooks.pages.rule_chain import neighbours
 from cds_hooks.pages.rule_codes import codes_of
 from cds_hooks.pages.source_attributes import attributes
 from rules.about import about
@@ -45,6 +46,7 @@ class RulePage:
             speaks=rule in self.knowledge.rules,
             overdue=rule.review.next < self.clock().date(),
             attributes=attributes(self.knowledge, rule, told),
+            chain=neighbours(self.knowledge, rule),
             codes=codes_of(rule, self.knowledge.terminology),
             results=self._results(rule),
         )

@@ -88,3 +88,10 @@ def test_an_unknown_rule_is_not_found_and_near_names_are_offered(site: Site) -> 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert 'href="/rules/mg-gen-first-line"' in answer.body.decode()
     assert site.get("/rules/zzzz").status == 404
+
+
+def test_a_rule_page_leads_to_its_neighbours_in_the_chain(site: Site) -> None:
+    chain = "Its place in the chain"
+    below, above = site.page("/rules/mg-gen-first-line"), site.page("/rules/mg-generalized")
+    assert 'href="/rules/mg-generalized"' in below[below.index(chain) :]
+    assert 'href="/rules/mg-gen-first-line"' in above[above.index(chain) :]
