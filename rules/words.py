@@ -50,6 +50,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "age_below": "younger than {}",
     "sex": "sex: {}",
     "hook": "the hook is {}",
+    "region": "the site is in {}",
     "deceased": "has died: {}",
     "fact": "concluded: {}",
     "fires": "rule {} fires",

@@ -65,6 +65,7 @@ def _registry() -> dict[str, Predicate]:
     add("age_below", person.age, {"is", "age_from"})
     add("sex", person.sex, {"is"})
     add("hook", person.hook, {"is"})
+    add("region", person.region, {"is"})
     add("deceased", person.deceased, {"is"})
     return table
 

@@ -12,8 +12,9 @@ from rules.patterns.base import Context, PatternError, Support, Truth, Verdict, 
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import duration
 
-__all__ = ["age", "deceased", "hook", "sex"]
+__all__ = ["age", "deceased", "hook", "region", "sex"]
 
+REGIONS = ("US", "JP", "EU", "UK")
 HOOKS = (
     "patient-view", "order-select", "order-sign", "encounter-start", "encounter-discharge", "problem-list-item-create", "appointment-book",
 )  # fmt: skip
@@ -104,6 +105,31 @@ def sex(_context: Context, table: Mapping[str, object]) -> Simple:
 def hook(_context: Context, table: Mapping[str, object]) -> Simple:
     """The current hook."""
     return Simple("hook", _one_of(table, "hook", HOOKS))
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where the site is, as its settings say; not set: unknown."""
+
+    region: str
+    wanted: frozenset[str]
+    triggers: None = None
+    reads: tuple[str, ...] = ()
+
+    def quiet(self, index: RecordIndex) -> Verdict:
+        """Same as match."""
+        return self.match(index)
+
+    def match(self, _index: RecordIndex) -> Verdict:
+        """Compare the setting."""
+        if not self.region:
+            return Verdict(Presence.UNKNOWN, missing=(NotChecked("region", "not set in the site's settings", "Patient"),))
+        return Verdict(from_bool(self.region in self.wanted))
+
+
+def region(context: Context, table: Mapping[str, object]) -> Region:
+    """Where the site is: US, JP, EU or UK (setting site.region)."""
+    return Region(str(context.setting("@site.region")), _one_of(table, "region", REGIONS))
 
 
 def deceased(_context: Context, table: Mapping[str, object]) -> Simple:
