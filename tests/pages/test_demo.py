@@ -23,7 +23,7 @@ def test_the_first_page_lists_every_invented_patient(site: Site) -> None:
 
 def test_patients_are_grouped_by_disease_and_those_without_one_come_last(site: Site) -> None:
     page = site.page("/")
-    place = {name: page.index(f'patient={name}"') for name in ("mg_crisis", "als_new", "healthy_adult")}
+    place = {name: page.rindex(f'patient={name}"') for name in ("mg_crisis", "als_new", "healthy_adult")}
     assert place["mg_crisis"] < place["healthy_adult"]
     assert page.rindex("<h3>Other patients, who should get no card</h3>") < place["healthy_adult"]
     assert "<h3>Neuromuscular junction disorders</h3>" in page
