@@ -154,8 +154,8 @@ class Drug:
             return True  # an injection of unstated kind may be any of them
         return fact.route in routes or ("systemic" in routes and fact.route not in NOT_SYSTEMIC)
 
-    def for_reason(self, fact: Medication) -> list[Truth]:
-        """The qualifiers about why it is given."""
+    def for_reason(self, fact: Medication | Event) -> list[Truth]:
+        """The qualifiers about why a drug is given or a service ordered."""
         tests: list[Truth] = []
         if self.reason is not None:
             tests.append(bool(fact.reasons & self.reason))
@@ -248,7 +248,7 @@ class Drug:
         found = [
             Support(f"draft:{min(event.concepts & self.names)}", event.ref, event.when.text if event.when else None)
             for event in index.pick(index.events, self.names)
-            if event.origin is Origin.DRAFT and not event.do_not_perform and event.ref not in seen and self.event_qualifies(event)
+            if event.origin is Origin.DRAFT and not event.do_not_perform and event.ref not in seen and both(self.for_reason(event))
         ]
         found += [
             Support(f"draft:{min(event.reasons & self.names)}", event.ref, event.when.text if event.when else None)
@@ -256,14 +256,6 @@ class Drug:
             if event.origin is Origin.DRAFT and event.kind == "appointment" and event.reasons & self.names
         ]
         return found
-
-    def event_qualifies(self, event: Event) -> bool:
-        """Reason qualifiers for a drafted service."""
-        if self.reason is not None and not event.reasons & self.reason:
-            return False
-        if self.not_reason is not None and event.reasons & self.not_reason:
-            return False
-        return self.reason_is is None or event.has_reason == (self.reason_is == "given")
 
 
 def _words(value: object) -> frozenset[str]:
