@@ -49,6 +49,7 @@ class Parts:
     writer: Writer
     metrics: Metrics
     clients: Clients
+    services: Mapping[str, Service]
 
 
 def create_app(
@@ -100,7 +101,7 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known)
+    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
     found = orjson.dumps(discovery(offered))
 

@@ -23,6 +23,7 @@ __all__ = [
     "OddRequest",
     "PatientFixture",
     "Resource",
+    "is_draft",
     "odd_requests",
     "patient",
     "patients",
@@ -68,12 +69,12 @@ class PatientFixture:
     @property
     def record(self) -> tuple[Resource, ...]:
         """Return what is on file: everything but the drafts."""
-        return tuple(resource for resource in self.resources if not _is_draft(resource))
+        return tuple(resource for resource in self.resources if not is_draft(resource))
 
     @property
     def drafts(self) -> tuple[Resource, ...]:
         """Return what the clinician is about to order or book."""
-        return tuple(resource for resource in self.resources if _is_draft(resource))
+        return tuple(resource for resource in self.resources if is_draft(resource))
 
     @property
     def patient_id(self) -> str:
@@ -89,9 +90,10 @@ class PatientFixture:
         return request_for(hook, self.name, self.record, self.drafts)
 
 
-def _is_draft(resource: Resource) -> bool:
+def is_draft(resource: Mapping[str, object]) -> bool:
+    """Return whether a resource is what a clinician is about to order or book, and not yet on file."""
     status = resource.get("status")
-    return status == "draft" or (status == "proposed" and resource["resourceType"] == "Appointment")
+    return status == "draft" or (status == "proposed" and resource.get("resourceType") == "Appointment")
 
 
 def _read(name: str) -> PatientFixture:

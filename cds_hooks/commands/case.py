@@ -20,7 +20,7 @@ from cds_hooks.envelope import read_request
 from cds_hooks.errors import BadJson, ServiceError
 from cds_hooks.fhir_client import Access, Answer, RefusedError
 from cds_hooks.gathering import Gathered, gather
-from fhir_fixtures import PatientFixture
+from fhir_fixtures import PatientFixture, is_draft
 from rules.engine.interface import EngineError
 from rules.findings import Evaluation
 from rules.knowledge import Knowledge
@@ -102,18 +102,13 @@ def from_fixture(fixture: PatientFixture) -> Case:
 
 
 def _case(name: str, patient: str, items: Sequence[Item]) -> Case:
-    drafts = tuple(item for item in items if _is_draft(item))
-    return Case(name, patient, tuple(item for item in items if not _is_draft(item)), drafts)
+    drafts = tuple(item for item in items if is_draft(item.resource))
+    return Case(name, patient, tuple(item for item in items if not is_draft(item.resource)), drafts)
 
 
 def _id(item: Item) -> str:
     own = item.resource.get("id")
     return own if isinstance(own, str) else (item.full_url or "").removeprefix("urn:uuid:").split("/")[-1]
-
-
-def _is_draft(item: Item) -> bool:
-    status = item.resource.get("status")
-    return status == "draft" or (status == "proposed" and item.kind == "Appointment")
 
 
 class Asker:

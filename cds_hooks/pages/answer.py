@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cds_hooks.cards import EXPLANATION
 from cds_hooks.pages.graph import Graph, graph
 from cds_hooks.pages.why import Why, WhyNode
+from rules.extract.reading import elements
 
 __all__ = ["Link", "ShownCard", "ShownSuggestion", "cards", "problems"]
 
@@ -54,12 +55,12 @@ class ShownCard:
 
 def cards(answer: Json, why: Why, words: Callable[[str], str]) -> tuple[ShownCard, ...]:
     """The cards of a 200 answer; a member of a wrong type counts as missing."""
-    return tuple(_card(one, why, words) for one in _objects(answer.get("cards")))
+    return tuple(_card(one, why, words) for one in elements(answer.get("cards")))
 
 
 def problems(outcome: Json) -> tuple[str, ...]:
     """What an OperationOutcome says, one line per issue."""
-    return tuple(_issue(one) for one in _objects(outcome.get("issue")))
+    return tuple(_issue(one) for one in elements(outcome.get("issue")))
 
 
 def _card(body: Json, why: Why, words: Callable[[str], str]) -> ShownCard:
@@ -67,7 +68,7 @@ def _card(body: Json, why: Why, words: Callable[[str], str]) -> ShownCard:
     explanation = _object(_object(body.get("extension")).get(EXPLANATION))
     source = _object(body.get("source"))
     summary = _text(body, "summary")
-    trees = why.of([_text(rule, "id") for rule in _objects(explanation.get("rules"))])
+    trees = why.of([_text(rule, "id") for rule in elements(explanation.get("rules"))])
     return ShownCard(
         uuid=_text(body, "uuid"),
         indicator=indicator if indicator in LEVELS else "info",
@@ -75,18 +76,18 @@ def _card(body: Json, why: Why, words: Callable[[str], str]) -> ShownCard:
         topic=_text(_object(source.get("topic")), "display"),
         summary=summary,
         detail=_text(body, "detail"),
-        suggestions=tuple(_suggestion(one) for one in _objects(body.get("suggestions"))),
-        reasons=tuple(_text(one, "display") for one in _objects(body.get("overrideReasons"))),
+        suggestions=tuple(_suggestion(one) for one in elements(body.get("suggestions"))),
+        reasons=tuple(_text(one, "display") for one in elements(body.get("overrideReasons"))),
         source=Link(_text(source, "label"), _text(source, "url")),
-        links=tuple(Link(_text(one, "label"), _text(one, "url")) for one in _objects(body.get("links"))),
-        not_checked=tuple((words(_text(gap, "what")), _text(gap, "why")) for gap in _objects(explanation.get("notChecked"))),
+        links=tuple(Link(_text(one, "label"), _text(one, "url")) for one in elements(body.get("links"))),
+        not_checked=tuple((words(_text(gap, "what")), _text(gap, "why")) for gap in elements(explanation.get("notChecked"))),
         why=trees,
         picture=graph(trees, summary),
     )
 
 
 def _suggestion(body: Json) -> ShownSuggestion:
-    actions = tuple(_action(one) for one in _objects(body.get("actions")))
+    actions = tuple(_action(one) for one in elements(body.get("actions")))
     return ShownSuggestion(_text(body, "uuid"), _text(body, "label"), body.get("isRecommended") is True, actions)
 
 
@@ -107,7 +108,3 @@ def _text(value: Json, member: str) -> str:
 
 def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> Sequence[Json]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

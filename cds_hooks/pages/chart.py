@@ -9,6 +9,7 @@ from datetime import date
 from cds_hooks.body import JsonObject
 from cds_hooks.pages.fhir_words import age, code_of, moments, name_of, reference_of, text_of, value_of
 from cds_hooks.pages.record import OpenRecord
+from rules.extract.reading import elements
 
 __all__ = ["Chart", "Row", "chart"]
 
@@ -98,8 +99,7 @@ def _what(resource: JsonObject, kind: str, names: Mapping[str, str]) -> str:
     if kind in MEDICINES:
         return text_of(resource.get("medicationCodeableConcept")) or _named(resource, names) or "Medicine without a name"
     if kind == "FamilyMemberHistory":
-        conditions = resource.get("condition")
-        found = [text_of(one.get("code")) for one in conditions if isinstance(one, dict)] if isinstance(conditions, list) else []
+        found = [text_of(one.get("code")) for one in elements(resource.get("condition"))]
         return f"{text_of(resource.get('relationship'))}: {', '.join(found)}"
     told = (resource.get(name) for name in ("code", "vaccineCode", "description", "type", "serviceType", "category"))
     return next((text for one in told if (text := text_of(one))), kind)
@@ -110,9 +110,8 @@ def _named(resource: JsonObject, names: Mapping[str, str]) -> str:
     if not isinstance(reference, dict):
         return ""
     wanted = str(reference.get("reference"))
-    contained = resource.get("contained")
-    for one in contained if isinstance(contained, list) and wanted.startswith("#") else ():
-        if isinstance(one, dict) and f"#{one.get('id')}" == wanted:
+    for one in elements(resource.get("contained")) if wanted.startswith("#") else ():
+        if f"#{one.get('id')}" == wanted:
             return text_of(one.get("code"))
     return names.get(wanted, "") or text_of(reference)
 

@@ -14,17 +14,16 @@ from starlette.responses import Response
 from cds_hooks.app import Parts
 from cds_hooks.body import check_media_type, parse_json, read_body
 from cds_hooks.bundles import MalformedError
-from cds_hooks.discovery import Service, services
 from cds_hooks.errors import BadJson, BadRequest, NotFound
 from cds_hooks.pages.answer import cards, problems
 from cds_hooks.pages.chart import chart
-from cds_hooks.pages.orders import catalogue, draft
+from cds_hooks.pages.orders import Catalogue, catalogue, draft
 from cds_hooks.pages.page import Pages
-from cds_hooks.pages.people import fixtures, groups
+from cds_hooks.pages.people import Group, groups
 from cds_hooks.pages.record import OpenRecord, from_bundle, from_fixture, prefetch
 from cds_hooks.pages.why import explain
+from fhir_fixtures import PatientFixture, patients
 from rules.knowledge import Knowledge
-from rules.terminology import Terminology
 
 __all__ = ["Demo"]
 
@@ -34,12 +33,23 @@ SCRIPT_SAFE = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))  # JS
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Everything the demo pages need."""
+    """Everything the demo pages need; the invented patients and the lists are made once."""
 
     parts: Parts
     knowledge: Knowledge
     pages: Pages
     clock: Callable[[], datetime]
+    everyone: Mapping[str, PatientFixture]
+    people: tuple[Group, ...]
+    catalogue: Catalogue
+
+    @classmethod
+    def load(cls, parts: Parts, knowledge: Knowledge, pages: Pages, clock: Callable[[], datetime]) -> Demo:
+        """Read the invented patients, and list them and what can be ordered."""
+        everyone = patients()
+        terminology = knowledge.terminology
+        by_name = {fixture.name: fixture for fixture in everyone}
+        return cls(parts, knowledge, pages, clock, by_name, groups(everyone, terminology), catalogue(terminology))
 
     async def open_chart(self, request: Request) -> Response:
         """GET /: the list of patients, and one chart when `patient` names it."""
@@ -47,10 +57,10 @@ class Demo:
         name = request.query_params.get("patient", "")
         if not name:
             return self._page(None)
-        fixture = fixtures(self.clock().date()).get(name)
+        fixture = self.everyone.get(name)
         if fixture is None:
             return self._page(None, status=404, trouble="There is no invented patient of that name. Choose one from the list.")
-        return self._page(from_fixture(fixture), chosen=name)
+        return self._page(from_fixture(fixture.moved_to(self.clock().date())), chosen=name)
 
     async def paste(self, request: Request) -> Response:
         """POST /: the chart of a pasted Bundle; it is shown, not kept."""
@@ -75,7 +85,9 @@ class Demo:
         """GET /demo/draft: an order, problem or appointment from the catalogue as a FHIR resource."""
         await self.parts.clients.identify(request)
         asked = request.query_params
-        found = draft(asked.get("kind", ""), asked.get("concept", ""), asked.get("route", ""), asked.get("patient", ""), self._terms)
+        found = draft(
+            asked.get("kind", ""), asked.get("concept", ""), asked.get("route", ""), asked.get("patient", ""), self.knowledge.terminology
+        )
         if found is None:
             raise NotFound
         return Response(orjson.dumps(found), media_type="application/fhir+json")
@@ -90,35 +102,27 @@ class Demo:
         status, answer = data.get("status"), data["answer"]
         if status != 200:
             return self.pages.html("error_part.html", status=200, number=status, problems=problems(answer))
-        why = await explain(self.knowledge, self._services, data["request"], self.clock())
+        why = await explain(self.knowledge, self.parts.services, data["request"], self.clock())
         gaps = [(self.knowledge.in_words(gap.what), gap.why) for gap in why.not_checked]
         return self.pages.html("cards_part.html", cards=cards(answer, why, self.knowledge.in_words), gaps=gaps)
-
-    @property
-    def _terms(self) -> Terminology:
-        return self.knowledge.terminology
-
-    @property
-    def _services(self) -> Mapping[str, Service]:
-        return services(self.knowledge)
 
     def _page(self, opened: OpenRecord | None, *, status: int = 200, chosen: str = "", trouble: str = "", pasted: str = "") -> Response:
         return self.pages.html(
             "demo.html",
             status,
-            groups=groups(self._terms),
+            groups=self.people,
             chosen=chosen,
             trouble=trouble,
             pasted=pasted,
             opened=opened,
             chart=chart(opened, self.clock().date()) if opened else None,
-            catalogue=catalogue(self._terms),
+            catalogue=self.catalogue,
             data=_embedded(self._session(opened)) if opened else None,
         )
 
     def _session(self, opened: OpenRecord) -> Mapping[str, object]:
         """What the page's modules need to build requests as an EHR would."""
-        found = self._services.values()
+        found = self.parts.services.values()
         return {
             "patient": opened.patient,
             "user": USER,

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
+from rules.extract.reading import elements
+
 __all__ = ["age", "code_of", "day", "moments", "name_of", "reference_of", "text_of", "value_of"]
 
 DATES = (
@@ -23,8 +25,7 @@ def text_of(codeable: object) -> str:
         return ", ".join(text for text in map(text_of, codeable[:5]) if text)
     if not isinstance(codeable, dict):
         return ""
-    codings = codeable.get("coding")
-    listed = [one for one in codings if isinstance(one, dict)] if isinstance(codings, list) else []
+    listed = elements(codeable.get("coding"))
     told = [codeable.get("text"), codeable.get("display"), *(one.get("display") for one in listed), *(one.get("code") for one in listed)]
     return next((one[:LONGEST] for one in told if isinstance(one, str) and one.strip()), "")
 
@@ -70,10 +71,7 @@ def value_of(observation: Mapping[str, object]) -> str:
             return text_of(shown)
         if name.startswith("value") and isinstance(shown, str | int | float):
             return (day(shown) if "Date" in name else str(shown))[:LONGEST]
-    parts = observation.get("component")
-    if isinstance(parts, list):
-        return "; ".join(f"{text_of(one.get('code'))} {value_of(one)}" for one in parts[:10] if isinstance(one, dict))
-    return ""
+    return "; ".join(f"{text_of(one.get('code'))} {value_of(one)}" for one in elements(observation.get("component"))[:10])
 
 
 def _unit(text: str) -> str:

@@ -1,16 +1,15 @@
-"""The invented patients as a demo EHR lists them: today, by group of disease."""
+"""The invented patients as a demo EHR lists them: by group of disease."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 
-from cds_hooks.pages.fhir_words import name_of
-from fhir_fixtures import PatientFixture, patients
+from cds_hooks.pages.fhir_words import code_of, name_of
+from fhir_fixtures import PatientFixture
 from rules.terminology import Terminology
 
-__all__ = ["Group", "Person", "fixtures", "groups"]
+__all__ = ["Group", "Person", "groups"]
 
 OTHERS = "Other patients, who should get no card"
 NOT_THERE = frozenset({"refuted", "entered-in-error"})
@@ -34,18 +33,13 @@ class Group:
     people: tuple[Person, ...]
 
 
-def groups(terminology: Terminology) -> tuple[Group, ...]:
+def groups(everyone: Iterable[PatientFixture], terminology: Terminology) -> tuple[Group, ...]:
     """All fixtures; the largest groups first, patients without a neuromuscular disease last."""
     found: dict[str, list[Person]] = {}
-    for fixture in patients():
+    for fixture in everyone:
         found.setdefault(_disease(fixture, terminology), []).append(_person(fixture))
     ordered = sorted(found.items(), key=lambda item: (item[0] == OTHERS, -len(item[1]), item[0]))
     return tuple(Group(label, tuple(people)) for label, people in ordered)
-
-
-def fixtures(today: date) -> Mapping[str, PatientFixture]:
-    """Every fixture by name, as if it were asked today."""
-    return {fixture.name: fixture.moved_to(today) for fixture in patients()}
 
 
 def _person(fixture: PatientFixture) -> Person:
@@ -55,14 +49,9 @@ def _person(fixture: PatientFixture) -> Person:
 
 def _disease(fixture: PatientFixture, terminology: Terminology) -> str:
     for resource in fixture.record:
-        if resource["resourceType"] == "Condition" and NOT_THERE.isdisjoint(_codes(resource.get("verificationStatus"))):
+        if resource["resourceType"] == "Condition" and code_of(resource.get("verificationStatus")) not in NOT_THERE:
             for concept in sorted(terminology.coding_concepts(resource.get("code"))):
                 above = terminology.ancestors(concept)
                 if above:
                     return terminology.label((concept, *above)[-2])
     return OTHERS
-
-
-def _codes(codeable: object) -> Iterable[str]:
-    codings = codeable.get("coding") if isinstance(codeable, dict) else None
-    return [str(one.get("code")) for one in codings if isinstance(one, dict)] if isinstance(codings, list) else []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cds_hooks.body import JsonObject
 from cds_hooks.bundles import Item, MalformedError, read_page
 from cds_hooks.discovery import Service
-from fhir_fixtures import PatientFixture
+from fhir_fixtures import PatientFixture, is_draft
 
 __all__ = ["OpenRecord", "from_bundle", "from_fixture", "prefetch"]
 
@@ -66,14 +66,9 @@ def prefetch(opened: OpenRecord, services: Iterable[Service]) -> dict[str, objec
 
 def _open(items: Sequence[Item], patient: str) -> OpenRecord:
     own = [item for item in items if item.kind == "Patient"]
-    drafts = [_with_id(item, number) for number, item in enumerate(items) if _is_draft(item.resource)]
-    others = [item for item in items if item.kind != "Patient" and not _is_draft(item.resource)]
+    drafts = [_with_id(item, number) for number, item in enumerate(items) if is_draft(item.resource)]
+    others = [item for item in items if item.kind != "Patient" and not is_draft(item.resource)]
     return OpenRecord(patient, (*own, *others), tuple(drafts))
-
-
-def _is_draft(resource: Mapping[str, object]) -> bool:
-    status = resource.get("status")
-    return status == "draft" or (status == "proposed" and resource.get("resourceType") == "Appointment")
 
 
 def _with_id(item: Item, number: int) -> Item:

@@ -27,7 +27,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     if not isinstance(knowledge, Knowledge):
         raise TypeError("pages need rules.knowledge.Knowledge")
     pages = Pages({"version": knowledge.version, "base_url": parts.settings.url, "docs": parts.settings.docs})
-    demo = Demo(parts, knowledge, pages, clock)
+    demo = Demo.load(parts, knowledge, pages, clock)
     listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
 
     app.add_route("/", _route(demo.open_chart), methods=["GET"])
