@@ -90,7 +90,6 @@ class CodeLists:
     units: Mapping[str, str]
     bridges: Mapping[str, tuple[Bridge, ...]]
     vocabulary: tuple[Word, ...]
-    labels: Mapping[str, str]
 
     @classmethod
     def read(cls, folder: Path) -> CodeLists:
@@ -113,7 +112,6 @@ class CodeLists:
                 Word(row["kind"], row["name"], row["kind"], row["label"])
                 for row in reader.rows("vocabulary.csv", ("name", "kind", "label"))
             ),
-            labels={row["name"]: row["label"] for row in reader.rows("labels.csv", ("name", "label"))},
         )
         if reader.problems:
             raise CodeListError("\n".join(reader.problems))

@@ -60,6 +60,11 @@ class Compiled:
     whens: Mapping[Node, str]
     problems: tuple[str, ...]
 
+    def below(self, rule: Rule) -> frozenset[str]:
+        """The ids of the rules whose conclusions the conditions of `rule` read."""
+        names = {f"{node.kind}:{node.name}" for node in nodes_of(rule) if isinstance(node, Derived)}
+        return frozenset(producer.rule.id for name in names for producer in self.producers.get(name, ()))
+
 
 @dataclass(slots=True)
 class _Compiler:

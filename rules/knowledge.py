@@ -15,7 +15,7 @@ from rules.extract import Input, extract
 from rules.findings import Evaluation
 from rules.load import KnowledgeError, load_rules, load_sources
 from rules.match import Matcher
-from rules.model import Derived, Leaf, Rule, nodes_of
+from rules.model import Leaf, Rule, nodes_of
 from rules.patterns import Pattern
 from rules.site import Site
 from rules.terminology import Terminology
@@ -117,13 +117,9 @@ class Knowledge:
         own: dict[str, set[str]] = {}
         needs: dict[str, set[str]] = {}
         for rule in self.rules:
-            types, names = set[str](), set[str]()
-            for node in nodes_of(rule):
-                if isinstance(node, Leaf):
-                    types.update(self.patterns[Leaf(node.table, node.lifelong)].reads)
-                elif isinstance(node, Derived):
-                    names.update(one.rule.id for one in self.compiled.producers.get(f"{node.kind}:{node.name}", ()))
-            own[rule.id], needs[rule.id] = types, names
+            leaves = (node for node in nodes_of(rule) if isinstance(node, Leaf))
+            own[rule.id] = {name for node in leaves for name in self.patterns[Leaf(node.table, node.lifelong)].reads}
+            needs[rule.id] = set(self.compiled.below(rule))
         if any(rule.stage == "safety" for rule in self.rules):
             blockers = {one.rule.id for name in self.compiled.blocks for one in self.compiled.producers[name]}
             for rule in self.rules:

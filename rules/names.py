@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rules.code_lists import CodeLists
@@ -37,16 +36,14 @@ class Names:
         for word in lists.vocabulary:
             names._add(word.code, frozenset(), word.means, word.display)
         names._value_sets(lists, taxonomy)
-        names._label_collections(lists.labels)
+        names._label_collections()
         return names
 
-    def _label_collections(self, labels: Mapping[str, str]) -> None:
+    def _label_collections(self) -> None:
         """Value sets and drug classes as a clinician says them; a set of one is called as its member."""
         for name in self.collections:
             inside = self.expansion[name] - {name}
-            if name in labels:
-                self.labels[name] = labels[name]
-            elif len(inside) == 1:
+            if len(inside) == 1:
                 self.labels[name] = self.labels[next(iter(inside))]
             elif self.kinds.get(name) == "medication" and self.labels[name] == name:
                 self.labels[name] = name.removeprefix("vs-").removeprefix("VS-").replace("-", " ")

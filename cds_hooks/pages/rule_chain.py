@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rules.knowledge import Knowledge
-from rules.model import Derived, Rule, nodes_of
+from rules.model import Rule
 
 __all__ = ["Neighbours", "neighbours"]
 
@@ -21,15 +21,11 @@ class Neighbours:
 
 def neighbours(knowledge: Knowledge, rule: Rule) -> Neighbours:
     """The rules right below and right above `rule`."""
-    above = (other for other in knowledge.rules if rule.id in {one.id for one in _read(knowledge, other)})
-    return Neighbours(_sorted(_read(knowledge, rule), rule), _sorted(above, rule))
+    below = knowledge.compiled.below
+    above = (other.id for other in knowledge.rules if rule.id in below(other))
+    return Neighbours(_sorted(knowledge, below(rule), rule), _sorted(knowledge, above, rule))
 
 
-def _read(knowledge: Knowledge, rule: Rule) -> Iterable[Rule]:
-    names = {f"{node.kind}:{node.name}" for node in nodes_of(rule) if isinstance(node, Derived)}
-    return [producer.rule for name in names for producer in knowledge.compiled.producers.get(name, ())]
-
-
-def _sorted(rules: Iterable[Rule], without: Rule) -> tuple[Rule, ...]:
-    found = {one.id: one for one in rules if one.id != without.id}
-    return tuple(found[name] for name in sorted(found))
+def _sorted(knowledge: Knowledge, names: Iterable[str], without: Rule) -> tuple[Rule, ...]:
+    found = (knowledge.rule(name) for name in sorted({*names} - {without.id}))
+    return tuple(rule for rule in found if rule is not None)

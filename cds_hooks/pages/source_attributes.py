@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rules.about import About
 from rules.knowledge import Knowledge
-from rules.model import Derived, Leaf, Rule, nodes_of
+from rules.model import Leaf, Rule, nodes_of
 
 __all__ = ["Attribute", "attributes", "reads_of"]
 
@@ -58,23 +58,21 @@ def reads_of(knowledge: Knowledge, rule: Rule) -> Mapping[str, frozenset[str]]:
     sex: set[str] = set()
     birth: set[str] = set()
     states: set[str] = set()
-    waiting, seen = [rule], {rule.id}
+    waiting, seen = [rule.id], {rule.id}
     while waiting:
-        one = waiting.pop()
-        for node in nodes_of(one):
-            if isinstance(node, Leaf):
-                table = dict(node.table)
-                calculated = table.get("calc") in AGE_AND_SEX
-                if "sex" in table or calculated:
-                    sex.add(one.id)
-                if calculated or not BIRTH.isdisjoint(table):
-                    birth.add(one.id)
-                states.update(_label(knowledge, table[name]) for name in STATES & table.keys())
-            elif isinstance(node, Derived):
-                for producer in knowledge.compiled.producers.get(f"{node.kind}:{node.name}", ()):
-                    if producer.rule.id not in seen:
-                        seen.add(producer.rule.id)
-                        waiting.append(producer.rule)
+        one = knowledge.rule(waiting.pop())
+        if one is None:
+            continue
+        for table in (dict(node.table) for node in nodes_of(one) if isinstance(node, Leaf)):
+            calculated = table.get("calc") in AGE_AND_SEX
+            if "sex" in table or calculated:
+                sex.add(one.id)
+            if calculated or not BIRTH.isdisjoint(table):
+                birth.add(one.id)
+            states.update(_label(knowledge, table[name]) for name in STATES & table.keys())
+        new = knowledge.compiled.below(one) - seen
+        seen |= new
+        waiting += new
     return {"sex": frozenset(sex), "birth": frozenset(birth), "states": frozenset(states)}
 
 

@@ -61,7 +61,7 @@ class DurableEngine:
         self._background = self._settle(*ordinary) if ordinary else None
 
     def _settle(self, sure: frozenset[str], possible: frozenset[str]) -> Background:
-        run = _Run(sure, possible, Budget(10**6, 10**6, 60.0), {})
+        run = _Run(sure, possible, Budget(10**6, 10**6, 60.0))
         solved = []
         for layer, rulesets in self._layers:
             run.log = {}
@@ -80,7 +80,8 @@ class DurableEngine:
         try:
             if self._poisoned:
                 raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
-            self._solve(run, budget.seconds + WATCHDOG_S)
+            changed = self._background.differing(sure, possible) if self._background else set()
+            self._solve(run, changed, budget.seconds + WATCHDOG_S)
         finally:
             self._lock.release()
         held = frozenset(name for name in run.possible if isinstance(name, str))
@@ -92,16 +93,14 @@ class DurableEngine:
             fired_possible=tuple(self._ids[number] for number in sorted(run.fired_possible)),
         )
 
-    def _solve(self, run: _Run, last_s: float) -> None:
+    def _solve(self, run: _Run, changed: set[Name], last_s: float) -> None:
         if self._watchdog:
             faulthandler.dump_traceback_later(last_s, exit=True)
         try:
             run.check()
-            background = self._background
-            changed = background.differing(run.given, run.given_possible) if background else set()
             for number, (layer, rulesets) in enumerate(self._layers):
-                if background:
-                    run.differ(layer, rulesets, background.layers[number], changed)
+                if self._background:
+                    run.differ(layer, rulesets, self._background.layers[number], changed)
                 else:
                     run.solve(layer, rulesets)
                 run.check()
@@ -121,9 +120,8 @@ class DurableEngine:
 class _Run:
     """One evaluation: what holds in each world and what fired so far."""
 
-    def __init__(self, sure: frozenset[str], possible: frozenset[str], budget: Budget, log: dict[Step, bool] | None = None) -> None:
-        self.given, self.given_possible = sure, possible
-        self.log = log
+    def __init__(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> None:
+        self.log: dict[Step, bool] | None = None
         self.sure: set[Name] = {*sure, ALWAYS}
         self.possible: set[Name] = {*possible, ALWAYS}
         self.fired: set[int] = set()
