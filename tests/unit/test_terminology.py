@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import re
 import shutil
 import time
@@ -393,9 +394,13 @@ def test_bridges_are_those_of_the_concept(known: Terminology) -> None:
 
 def test_loading_is_fast() -> None:
     Terminology.load(CODES)
-    started = time.process_time()
-    Terminology.load(CODES)
-    assert time.process_time() - started < 0.15
+    gc.freeze()  # what earlier tests left in this process is not collected on our time
+    try:
+        started = time.process_time()
+        Terminology.load(CODES)
+        assert time.process_time() - started < 0.15
+    finally:
+        gc.unfreeze()
 
 
 def test_all_problems_of_all_files_are_reported_together(tmp_path: Path) -> None:
