@@ -132,7 +132,7 @@ class _Compiler:
             return [(OPEN, name)]
         if chosen == {"present", "absent", "unknown"}:
             return []
-        unsure = f"open:{name}"
+        unsure = f"open:{name}@{stage}"  # one head per stage: what a lower stage negates must not be concluded again above it
         self.emit(stage, unsure, [(OPEN, name)], prepare=True)
         if chosen == {"present", "absent"}:
             return [(UNLESS, unsure)]
@@ -140,7 +140,7 @@ class _Compiler:
             return [(WHEN, name), (UNLESS, unsure)]
         if chosen == {"absent"}:
             return [(UNLESS, name), (UNLESS, unsure)]
-        head = f"{'-'.join(sorted(chosen))}:{name}"
+        head = f"{'-'.join(sorted(chosen))}:{name}@{stage}"
         self.emit(stage, head, [(OPEN, name)], prepare=True)
         self.emit(stage, head, [(WHEN if "present" in chosen else UNLESS, name)], prepare=True)
         return [(WHEN, head)]

@@ -21,7 +21,7 @@ __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
 AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons",
-    "after_diagnosis", "ingredients_at_least", "unit",
+    "after_diagnosis", "ingredients_at_least", "at_least_times", "unit",
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
@@ -53,6 +53,7 @@ class Drug:
     reasons: frozenset[str] = frozenset()
     after_diagnosis: Names = frozenset()
     ingredients: int = 1
+    times: int = 1
     tails: tuple[tuple[Names, Duration], ...] = ()
     trials: tuple[tuple[Names, Decimal], ...] = ()
     bounds: tuple[tuple[str, Comparison], ...] = field(default=())
@@ -136,10 +137,7 @@ class Drug:
         for kind, comparison in self.bounds:
             tests.append(comparison.of(self.amount(kind, fact, index)))
         if self.after_diagnosis:
-            onsets = [found.onset or found.recorded for found in index.pick(index.conditions, self.after_diagnosis)]
-            dates = [onset for onset in onsets if onset is not None]
-            last = fact.end or fact.began
-            tests.append(None if not dates or last is None else last.end >= min(date.start for date in dates))
+            tests.append(index.since_onset(fact.end or fact.began, self.after_diagnosis))
         return both(tests)
 
     @staticmethod
@@ -234,9 +232,10 @@ class Drug:
             support.extend(services)
             sure_drugs.update(found.fact for found in services)
         missing = (*unsure, *gaps(index, self.types))
-        if len(sure_drugs) >= self.ingredients:
+        enough = self.times == 1 or len({found.date for found in support}) >= self.times
+        if len(sure_drugs) >= self.ingredients and enough:
             return Verdict(Presence.PRESENT, tuple(support))
-        if len(sure_drugs | maybe_drugs) >= self.ingredients or gaps(index, self.types):
+        if gaps(index, self.types) or (unsure and len(sure_drugs | maybe_drugs) >= self.ingredients):
             return Verdict(Presence.UNKNOWN, missing=missing)
         return ABSENT
 
@@ -265,6 +264,13 @@ def _words(value: object) -> frozenset[str]:
     return frozenset(raw)
 
 
+def _count(table: Mapping[str, object], key: str) -> int:
+    count = table.get(key, 1)
+    if not isinstance(count, int):
+        raise PatternError(f"{key}: found {count!r}, expected a whole number")
+    return count
+
+
 def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug:
     """Build a therapy condition from its table; raises PatternError."""
     raw = table[mode]
@@ -280,9 +286,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     reason_is = table.get("reason_is")
     if reason_is not in {None, "missing", "given"}:
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
-    ingredients = table.get("ingredients_at_least", 1)
-    if not isinstance(ingredients, int):
-        raise PatternError(f"ingredients_at_least: found {ingredients!r}, expected a whole number")
+    ingredients, times = _count(table, "ingredients_at_least"), _count(table, "at_least_times")
     label = context.label(raw)
     return Drug(
         mode=mode,
@@ -303,6 +307,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         reasons=_words(table["reasons"]) if "reasons" in table else frozenset(),
         after_diagnosis=context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
         ingredients=ingredients,
+        times=times,
         tails=_class_table(context, "tail") if mode == "med_tail" else (),
         trials=tuple((drugs, _days(length)) for drugs, length in _class_table(context, "trial")) if mode == "failed" else (),
         bounds=tuple(bounds),

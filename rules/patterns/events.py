@@ -23,7 +23,7 @@ COMPLETE = {
     "immunization": {"completed"},
 }
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
-    "done": frozenset({"is", "within", "at_least_times", "since_first"}),
+    "done": frozenset({"is", "within", "at_least_times", "since_first", "after_diagnosis"}),
     "order": frozenset({"is", "within", "status"}),
     "appointment": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags"}),
@@ -173,6 +173,7 @@ class Judge:
     over: Duration | None
     yes: bool
     first: Names | None
+    after_diagnosis: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition?"""
@@ -198,13 +199,15 @@ class Judge:
                 return self.kept(event, index.record)
 
     def done(self, event: Event, index: RecordIndex) -> Truth:
-        """Completed in the window, and not before the first dose of `first`."""
+        """Completed in the window, not before the first dose of `first` nor the onset of `after_diagnosis`."""
         if event.origin is not Origin.RECORD or event.status not in COMPLETE.get(event.kind, set()):
             return False
         tests: list[Truth] = [self.window.holds(event.when or event.end, index.record)]
         if self.first is not None:
             first = index.first_dose(self.first)
             tests.append(None if first is None or event.when is None else event.when.end >= first.start)
+        if self.after_diagnosis:
+            tests.append(index.since_onset(event.when, self.after_diagnosis))
         return both(tests)
 
     def order(self, event: Event, record: Record) -> Truth:
@@ -256,6 +259,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         duration(context, table["over"]) if "over" in table else None,
         table.get("yes", True) is True,
         context.names(table["since_first"]) if "since_first" in table else None,
+        context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
     )
 
 

@@ -71,3 +71,9 @@ class RecordIndex:
         """When the first dated therapy with any of `drugs` began."""
         began = (fact.began for fact in self.pick(self.medications, drugs))
         return min((date for date in began if date is not None), key=lambda date: date.start, default=None)
+
+    def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
+        """Was it on or after the first onset (else the recorded date) of any of `diseases`? None: a date is missing."""
+        found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in {"refuted", "entered-in-error"})
+        starts = [date.start for fact in found if (date := fact.onset or fact.recorded) is not None]
+        return None if not starts or when is None else when.end >= min(starts)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from decimal import Decimal
 
 from rules.calculators import CALCULATORS, Calculated
@@ -210,7 +211,8 @@ def about(context: Context, value: object) -> Names:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The latest value against an earlier one: nearest to the stated time before, or the highest inside it."""
+    """The latest value against an earlier one: nearest to the stated time before, the highest inside it, or its nadir: the lowest
+    value inside it that was no higher than the value before it (improved or stable first)."""
 
     label: str
     names: Names
@@ -218,7 +220,7 @@ class Change:
     window: Window
     unit: str | None
     bounds: tuple[tuple[str, Decimal], ...]
-    highest: bool
+    start: str
     absolute: bool
     reads: tuple[str, ...] = ("Observation",)
 
@@ -245,12 +247,16 @@ class Change:
         assert newest.when is not None  # noqa: S101 - filtered above
         earlier = [pair for pair in values[1:] if pair[0].when and pair[0].when.end < newest.when.start]
         horizon = self.over.before(newest.when.start)
-        if self.highest:
+        if self.start != "nearest":
             earlier = [pair for pair in earlier if pair[0].when and pair[0].when.end >= horizon]
+        if self.start == "nadir":
+            earlier = [later for later, before in pairwise(earlier) if later[1] <= before[1]]
         if not earlier:
             return self.quiet(index)
-        if self.highest:
+        if self.start == "highest":
             oldest, then = max(earlier, key=lambda pair: pair[1])
+        elif self.start == "nadir":
+            oldest, then = min(earlier, key=lambda pair: pair[1])
         else:
             oldest, then = min(earlier, key=lambda pair: abs(((pair[0].when.start if pair[0].when else horizon) - horizon).total_seconds()))
         fall = then - now
@@ -281,7 +287,9 @@ def change(context: Context, table: Mapping[str, object]) -> Change:
     bounds = tuple((kind, Decimal(str(table[kind]))) for kind in kinds if kind in table)
     if not bounds:
         raise PatternError(f"change: expected one of {', '.join(kinds)}")
-    unit = table.get("unit")
+    unit, start = table.get("unit"), table.get("from", "nearest")
+    if start not in {"nearest", "highest", "nadir"}:
+        raise PatternError(f"from: found {start!r}, expected nearest, highest or nadir")
     return Change(
         label=str(raw),
         names=context.names(raw),
@@ -289,7 +297,7 @@ def change(context: Context, table: Mapping[str, object]) -> Change:
         window=Window.build(context, table),
         unit=unit if isinstance(unit, str) else None,
         bounds=bounds,
-        highest=table.get("from") == "highest",
+        start=str(start),
         absolute=bool(table.get("absolute", False)),
     )
 
