@@ -284,7 +284,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         if comparison is not None:
             bounds.append((prefix, comparison))
     reason_is = table.get("reason_is")
-    if reason_is not in {None, "missing", "given"}:
+    if reason_is not in (None, "missing", "given"):
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
     ingredients, times = _count(table, "ingredients_at_least"), _count(table, "at_least_times")
     label = context.label(raw)

@@ -175,7 +175,7 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
     """Build LAB/obs; raises PatternError."""
     raw = table["lab"]
     result = table.get("result")
-    if result not in {None, "positive", "negative", "high", "low"}:
+    if result not in (None, "positive", "negative", "high", "low"):
         raise PatternError(f"result: found {result!r}, expected positive, negative, high or low")
     answers = table.get("answer", [])
     words = [answers] if isinstance(answers, str) else answers
@@ -288,7 +288,7 @@ def change(context: Context, table: Mapping[str, object]) -> Change:
     if not bounds:
         raise PatternError(f"change: expected one of {', '.join(kinds)}")
     unit, start = table.get("unit"), table.get("from", "nearest")
-    if start not in {"nearest", "highest", "nadir"}:
+    if start not in ("nearest", "highest", "nadir"):
         raise PatternError(f"from: found {start!r}, expected nearest, highest or nadir")
     return Change(
         label=str(raw),
