@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rules.calculators import cockcroft_gault, vital_capacity
+from rules.calculators import cockcroft_gault, morphine, vital_capacity
 from rules.calculators.base import Calculated, Calculator
 
 __all__ = ["CALCULATORS", "Calculated", "Calculator"]
@@ -12,5 +12,6 @@ __all__ = ["CALCULATORS", "Calculated", "Calculator"]
 CALCULATORS: Mapping[str, Calculator] = {
     "crcl": Calculator(cockcroft_gault.compute, "mL/min", ("Patient", "Observation")),
     "fvc-ml-per-kg": Calculator(vital_capacity.per_kg, "mL/kg", ("Observation",)),
+    "mme": Calculator(morphine.compute, "mg/d", ("MedicationRequest", "MedicationStatement")),
     "fvc-percent-of-best": Calculator(vital_capacity.percent_of_best, "%", ("Observation",)),
 }
