@@ -10,7 +10,7 @@ from rules.fhir_date import Duration, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
-from rules.patterns.when import Window, duration
+from rules.patterns.when import Window, duration, whole_number
 
 __all__ = [
     "CONDITION_QUALIFIERS",
@@ -34,8 +34,8 @@ YES = {"positive", "yes", "present"}
 NO = {"negative", "no", "absent"}
 
 DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "is"}
-CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "is"}
-SYMPTOM_QUALIFIERS = {"within", "since_first", "is"}
+CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "unless_other", "is"}
+SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
 
 
 def clinical_of(fact: Condition) -> str:
@@ -178,6 +178,7 @@ class RawCondition:
     verification: frozenset[str]
     clinical: frozenset[str]
     recorded_within: Duration | None = None
+    within_concept: Mapping[str, Names] | None = None
     reads: tuple[str, ...] = ("Condition",)
 
     @property
@@ -188,6 +189,14 @@ class RawCondition:
     def quiet(self, index: RecordIndex) -> Verdict:
         """Looked and found nothing, unless Conditions could not be read."""
         return nothing_found(gaps(index, self.reads))
+
+    def stands(self, fact: Condition, index: RecordIndex) -> bool:
+        """Does another Condition of the same concept, or of a descendant, still count (dxAny)?"""
+        if self.within_concept is None:
+            return False
+        same = frozenset().union(*(self.within_concept[name] for name in fact.concepts & self.names))
+        others = index.pick(index.conditions, same)
+        return any(other.verification not in NEVER and clinical_of(other) in ACTIVE | QUIET for other in others)
 
     def match(self, index: RecordIndex) -> Verdict:
         """Any Condition with one of the statuses; entered-in-error only when asked for."""
@@ -203,6 +212,8 @@ class RawCondition:
                 date = fact.recorded or fact.onset
                 if date is None or not date.within(index.record.as_of, self.recorded_within):
                     continue
+            if self.stands(fact, index):
+                continue
             support.append(support_of("condition", fact, self.names))
         return Verdict(Presence.PRESENT, tuple(support)) if support else self.quiet(index)
 
@@ -217,7 +228,9 @@ def condition(context: Context, table: Mapping[str, object]) -> RawCondition:
         return frozenset(str(word) for word in raw)
 
     within = duration(context, table["recorded_within"]) if "recorded_within" in table else None
-    return RawCondition(context.names(table["condition"]), words("verification"), words("clinical"), within)
+    names = context.names(table["condition"])
+    same = {name: context.names(name) for name in names} if table.get("unless_other") else None
+    return RawCondition(names, words("verification"), words("clinical"), within, same)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +243,7 @@ class Symptom:
     since_first: Names
     wanted: bool
     coded: bool
+    times: int = 1
     reads: tuple[str, ...] = ("Condition", "Observation")
 
     @property
@@ -267,7 +281,7 @@ class Symptom:
         return both((said, self.window.holds(fact.when, index.record)))
 
     def match(self, index: RecordIndex) -> Verdict:
-        """Any Condition or Observation that says so."""
+        """Any Condition or Observation that says so; on `times` different dates."""
         support: list[Support] = []
         unsure: list[NotChecked] = []
         first = index.first_dose(self.since_first)
@@ -288,7 +302,7 @@ class Symptom:
                 support.append(Support(f"finding:{name}", fact.ref, date.text if date else None))
             elif truth is None:
                 unsure.append(NotChecked(f"finding:{name}", "not dated", fact.ref.split("/")[0]))
-        if support:
+        if len({found.date for found in support}) >= self.times:
             return Verdict(Presence.PRESENT, tuple(support))
         return nothing_found((*unsure, *gaps(index, self.reads)))
 
@@ -299,7 +313,7 @@ def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bo
     label = context.label(raw)
     first = context.names(table["since_first"]) if "since_first" in table else frozenset()
     coded = any(context.terminology.coding(name) is not None for name in names)
-    return Symptom(label, names, Window.build(context, table), first, wanted, coded)
+    return Symptom(label, names, Window.build(context, table), first, wanted, coded, whole_number(table, "at_least_times"))
 
 
 def symptom(context: Context, table: Mapping[str, object]) -> Symptom:

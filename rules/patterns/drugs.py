@@ -14,7 +14,7 @@ from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
 from rules.patterns.therapy import course_days, current, ended, given, total_days, weight_kg
-from rules.patterns.when import COMPARATORS, Comparison, Window, duration
+from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
 
 __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
 
@@ -264,13 +264,6 @@ def _words(value: object) -> frozenset[str]:
     return frozenset(raw)
 
 
-def _count(table: Mapping[str, object], key: str) -> int:
-    count = table.get(key, 1)
-    if not isinstance(count, int):
-        raise PatternError(f"{key}: found {count!r}, expected a whole number")
-    return count
-
-
 def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug:
     """Build a therapy condition from its table; raises PatternError."""
     raw = table[mode]
@@ -286,7 +279,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     reason_is = table.get("reason_is")
     if reason_is not in (None, "missing", "given"):
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
-    ingredients, times = _count(table, "ingredients_at_least"), _count(table, "at_least_times")
+    ingredients, times = whole_number(table, "ingredients_at_least"), whole_number(table, "at_least_times")
     label = context.label(raw)
     return Drug(
         mode=mode,

@@ -12,7 +12,7 @@ from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
 from rules.patterns.diagnosis import FINAL, NO, YES
 from rules.patterns.index import RecordIndex
-from rules.patterns.when import Window, duration
+from rules.patterns.when import Window, duration, whole_number
 
 __all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
 
@@ -298,7 +298,5 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             return None if not inside else (said if yes else denied)
 
         observed, nothing = observed_answer, Presence.UNKNOWN
-    times = table.get("at_least_times", 1)
-    if not isinstance(times, int):
-        raise PatternError(f"at_least_times: found {times!r}, expected a whole number")
+    times = whole_number(table, "at_least_times")
     return Happening(predicate, label, names, reads, _judge(predicate, context, table), times, observed, nothing, why)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from decimal import Decimal
+from itertools import pairwise
 
 from rules.calculators import CALCULATORS, Calculated
 from rules.facts import Observation, Presence
@@ -38,9 +38,11 @@ LAB_QUALIFIERS = {
     *COMPARATORS,
 }
 CHANGE_QUALIFIERS = {
-    "is", "over", "within", "fall_at_least", "fall_percent_at_least", "rise_at_least", "rise_percent_at_least", "unit", "from", "absolute",
+    "is", "over", "within", "apart", "unit", "from", "absolute",
+    "fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least",
 }  # fmt: skip
 CALC_QUALIFIERS = {"is", "within", "unit", *COMPARATORS}
+MONTH = Decimal(2629800)  # seconds: a twelfth of 365.25 days
 NOT_ON_FILE = "not in the record"
 
 
@@ -222,6 +224,7 @@ class Change:
     bounds: tuple[tuple[str, Decimal], ...]
     start: str
     absolute: bool
+    apart: Duration | None = None
     reads: tuple[str, ...] = ("Observation",)
 
     @property
@@ -247,8 +250,11 @@ class Change:
         assert newest.when is not None  # noqa: S101 - filtered above
         earlier = [pair for pair in values[1:] if pair[0].when and pair[0].when.end < newest.when.start]
         horizon = self.over.before(newest.when.start)
-        if self.start != "nearest":
+        if self.start != "nearest" or self.apart:
             earlier = [pair for pair in earlier if pair[0].when and pair[0].when.end >= horizon]
+        if self.apart:
+            latest = self.apart.before(newest.when.end)
+            earlier = [pair for pair in earlier if pair[0].when and pair[0].when.start <= latest][:1]
         if self.start == "nadir":
             earlier = [later for later, before in pairwise(earlier) if later[1] <= before[1]]
         if not earlier:
@@ -260,11 +266,13 @@ class Change:
         else:
             oldest, then = min(earlier, key=lambda pair: abs(((pair[0].when.start if pair[0].when else horizon) - horizon).total_seconds()))
         fall = then - now
-        percent = fall * 100 / then if then else None
+        assert oldest.when is not None  # noqa: S101 - filtered above
+        months = Decimal((newest.when.start - oldest.when.start).total_seconds()) / MONTH
+        amounts = {"percent": fall * 100 / then if then else None, "month": fall / months if months else None}
         tests: list[Truth] = []
         for name, limit in self.bounds:
             sign = 1 if name.startswith("fall") else -1
-            amount_changed = percent if "percent" in name else fall
+            amount_changed = next((amount for word, amount in amounts.items() if word in name), fall)
             tests.append(None if amount_changed is None else amount_changed * sign >= limit)
         truth = both(tests)
         if truth is None:
@@ -283,7 +291,7 @@ def change(context: Context, table: Mapping[str, object]) -> Change:
     raw = table["change"]
     if "over" not in table:
         raise PatternError('change: expected `over = "92 days"`')
-    kinds = ("fall_at_least", "fall_percent_at_least", "rise_at_least", "rise_percent_at_least")
+    kinds = ("fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least")
     bounds = tuple((kind, Decimal(str(table[kind]))) for kind in kinds if kind in table)
     if not bounds:
         raise PatternError(f"change: expected one of {', '.join(kinds)}")
@@ -299,6 +307,7 @@ def change(context: Context, table: Mapping[str, object]) -> Change:
         bounds=bounds,
         start=str(start),
         absolute=bool(table.get("absolute", False)),
+        apart=duration(context, table["apart"]) if "apart" in table else None,
     )
 
 

@@ -38,6 +38,14 @@ def number(context: Context, value: object) -> Decimal:
         raise PatternError(f"found {value!r}, expected a number") from None
 
 
+def whole_number(table: Mapping[str, object], key: str, default: int = 1) -> int:
+    """A count such as `at_least_times = 2`; raises PatternError."""
+    count = table.get(key, default)
+    if not isinstance(count, int):
+        raise PatternError(f"{key}: found {count!r}, expected a whole number")
+    return count
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """`within`: dated inside that long before now. No window: any date will do."""
