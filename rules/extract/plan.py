@@ -35,7 +35,7 @@ def plans(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
 
 
 def goals(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
-    """A Goal (R4 9.7): lifecycle as status, achievement as tag, the conditions addressed as reasons."""
+    """A Goal (R4 9.7): lifecycle as status, achievement as tag, the conditions addressed as reasons. Every one is a `goal` too."""
     reasons = reading.referred(resource.get("addresses"), resource)
     codings = resource.get("achievementStatus")
     codes = {
@@ -46,19 +46,17 @@ def goals(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
         and code in _ACHIEVED
         and reading.terminology.system(system) == _ACHIEVEMENT
     }
-    concepts = reading.concepts(resource.get("description"), resource.get("category"))
-    if concepts or reasons or codes:
-        yield Event(
-            ref,
-            "goal",
-            concepts,
-            status=reading.status(resource, "lifecycleStatus"),
-            when=reading.date(resource.get("statusDate")) or reading.date(resource.get("startDate")),
-            origin=origin,
-            tags=frozenset(codes),
-            reasons=reasons,
-            has_reason=bool(resource.get("addresses")),
-        )
+    yield Event(
+        ref,
+        "goal",
+        reading.concepts(resource.get("description"), resource.get("category")) | {"goal"},
+        status=reading.status(resource, "lifecycleStatus"),
+        when=reading.date(resource.get("statusDate")) or reading.date(resource.get("startDate")),
+        origin=origin,
+        tags=frozenset(codes),
+        reasons=reasons,
+        has_reason=bool(resource.get("addresses")),
+    )
 
 
 def devices(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:

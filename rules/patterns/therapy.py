@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rules.facts import Medication, Origin
@@ -60,24 +60,25 @@ def weight_kg(index: RecordIndex) -> Decimal | None:
     return best[1] if best else None
 
 
-def past_days(drugs: Names, index: RecordIndex) -> Decimal | None:
-    """Days since the first order of the unbroken series of these drugs; gaps up to 30 days are bridged."""
+def past_days(drugs: Names, index: RecordIndex, until: datetime | None = None) -> Decimal | None:
+    """Days from the first order of the unbroken series of these drugs until then (now); gaps up to 30 days are bridged."""
+    now = until or index.record.as_of
     starts = []
     for other in index.pick(index.medications, drugs):
         if other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"} and not other.do_not_perform:
             start, end = other.began, other.end
-            if start is not None and start.start <= index.record.as_of:
-                last = index.record.as_of if current(other) else (end.end if end else start.end)
+            if start is not None and start.start <= now:
+                last = now if current(other) else min(now, end.end if end else start.end)
                 starts.append((start.start, last))
     if not starts:
         return None
     starts.sort(reverse=True)
-    first = index.record.as_of
+    first = now
     for begin, finish in starts:
         if finish + SERIES_GAP < first and begin < first:
             break
         first = min(first, begin)
-    return Decimal((index.record.as_of - first).days)
+    return Decimal((now - first + timedelta(seconds=1)).days)  # a day ends a moment before the next: from the 1st to the 5th are 5 days
 
 
 def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
@@ -94,9 +95,8 @@ def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
 
 def course_days(fact: Medication, drugs: Names, index: RecordIndex) -> Decimal | None:
     """medDays: how long the unbroken course of these drugs has lasted, or had when `fact` ended it; planned days never count."""
-    past = past_days(drugs, index)
     if fact.origin is not Origin.RECORD:
-        return past or Decimal(0)
-    if past is None or current(fact):
-        return past
-    return None if fact.end is None else max(past - (index.record.as_of - fact.end.end).days, Decimal(0))
+        return past_days(drugs, index) or Decimal(0)
+    if current(fact):
+        return past_days(drugs, index)
+    return None if fact.end is None else past_days(drugs, index, min(fact.end.end, index.record.as_of))
