@@ -1,7 +1,7 @@
 """Creatine kinase against the person's own baseline.
 
-Conventions of the referral specification, "personal CK baseline": the median over 24 months, leaving out 30 days after rhabdomyolysis; needs
-two values, else unknown. The values of the last 7 days are what is compared, so they are not part of it.
+Conventions of the referral specification, "personal CK baseline": the median over 24 months, leaving out 30 days after rhabdomyolysis;
+needs two values, else unknown. The values of the last 7 days are what is compared, so they are not part of it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def times_baseline(index: RecordIndex, window: Window) -> Calculated:
             continue
         if not any(injury.start <= taken <= after.after(injury.end) for injury in injuries):
             values.append(amount.value)
-    if len(values) < 2 or not median(values):  # noqa: PLR2004 - two values, as specified
+    if len(values) < 2 or not median(values):
         return Calculated(None, ("two earlier CK values of the last 24 months",))
     source = (now[1].ref, now[1].when.text if now[1].when else None)
     return Calculated(now[0] / median(values), sources=(source,))

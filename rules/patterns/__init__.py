@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from rules.patterns import diagnosis, drugs, events, genes, labs, person
+from rules.patterns import change, diagnosis, drugs, events, genes, labs, person
 from rules.patterns.base import Builder, Context, Pattern, PatternError, Support, Verdict
 from rules.patterns.index import RecordIndex
 
@@ -56,7 +56,7 @@ def _registry() -> dict[str, Predicate]:
     for mode in ("med", "med_tail", "given", "stopped", "failed", "draft", "planned", "stop_draft"):
         add(mode, partial(drugs.build_drug, mode=mode), drugs.DRUG_QUALIFIERS)
     add("lab", labs.lab, labs.LAB_QUALIFIERS)
-    add("change", labs.change, labs.CHANGE_QUALIFIERS)
+    add("change", change.change, change.CHANGE_QUALIFIERS)
     add("calc", labs.calc, labs.CALC_QUALIFIERS)
     add("gene", genes.gene, genes.GENE_QUALIFIERS)
     for name, qualifiers in events.EVENT_QUALIFIERS.items():

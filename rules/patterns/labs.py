@@ -1,4 +1,4 @@
-"""Results: the latest value of a laboratory test, score or measurement, its change, and computed values.
+"""Results: the latest value of a laboratory test, score or measurement, and computed values (a change: rules/patterns/change.py).
 
 None on file is unknown, never normal.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 
 from rules.calculators import CALCULATORS, Calculated
 from rules.facts import Observation, Presence
@@ -19,7 +18,7 @@ from rules.patterns.diagnosis import FINAL, NO, YES
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
-__all__ = ["CALC_QUALIFIERS", "CHANGE_QUALIFIERS", "LAB_QUALIFIERS", "calc", "change", "lab", "series"]
+__all__ = ["CALC_QUALIFIERS", "LAB_QUALIFIERS", "calc", "lab", "series"]
 
 LAB_QUALIFIERS = {
     "is",
@@ -37,12 +36,7 @@ LAB_QUALIFIERS = {
     "missing",
     *COMPARATORS,
 }
-CHANGE_QUALIFIERS = {
-    "is", "over", "within", "apart", "unit", "from", "absolute",
-    "fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least",
-}  # fmt: skip
 CALC_QUALIFIERS = {"is", "within", "unit", *COMPARATORS}
-MONTH = Decimal(2629800)  # seconds: a twelfth of 365.25 days
 NOT_ON_FILE = "not in the record"
 
 
@@ -209,106 +203,6 @@ def about(context: Context, value: object) -> Names:
     sites = [word for word in words if isinstance(word, str) and context.terminology.answer_coding(word)]
     names = [word for word in words if word not in sites]
     return frozenset(sites) | (context.names(names) if names else frozenset())
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The latest value against an earlier one: nearest to the stated time before, the highest inside it, or its nadir: the lowest
-    value inside it that was no higher than the value before it (improved or stable first)."""
-
-    label: str
-    names: Names
-    over: Duration
-    window: Window
-    unit: str | None
-    bounds: tuple[tuple[str, Decimal], ...]
-    start: str
-    absolute: bool
-    apart: Duration | None = None
-    reads: tuple[str, ...] = ("Observation",)
-
-    @property
-    def triggers(self) -> Names:
-        """The measurements asked for."""
-        return self.names
-
-    def quiet(self, index: RecordIndex) -> Verdict:
-        """Without two values the change is unknown."""
-        missing = gaps(index, self.reads) or (NotChecked(f"change:{self.label}", "no earlier and later value to compare", "Observation"),)
-        return Verdict(Presence.UNKNOWN, missing=missing)
-
-    def match(self, index: RecordIndex) -> Verdict:
-        """Compare two results."""
-        values = []
-        for fact in series(index, self.names):
-            amount = fact.value.convert(self.unit) if fact.value and self.unit else fact.value
-            if amount is not None and fact.when is not None and not fact.when.is_future(index.record.as_of):
-                values.append((fact, abs(amount.value) if self.absolute else amount.value))
-        if not values or (self.window.within and not self.window.holds(values[0][0].when, index.record)):
-            return self.quiet(index)
-        newest, now = values[0]
-        assert newest.when is not None  # noqa: S101 - filtered above
-        earlier = [pair for pair in values[1:] if pair[0].when and pair[0].when.end < newest.when.start]
-        horizon = self.over.before(newest.when.start)
-        if self.start != "nearest" or self.apart:
-            earlier = [pair for pair in earlier if pair[0].when and pair[0].when.end >= horizon]
-        if self.apart:
-            latest = self.apart.before(newest.when.end)
-            earlier = [pair for pair in earlier if pair[0].when and pair[0].when.start <= latest][:1]
-        if self.start == "nadir":
-            earlier = [later for later, before in pairwise(earlier) if later[1] <= before[1]]
-        if not earlier:
-            return self.quiet(index)
-        if self.start == "highest":
-            oldest, then = max(earlier, key=lambda pair: pair[1])
-        elif self.start == "nadir":
-            oldest, then = min(earlier, key=lambda pair: pair[1])
-        else:
-            oldest, then = min(earlier, key=lambda pair: abs(((pair[0].when.start if pair[0].when else horizon) - horizon).total_seconds()))
-        fall = then - now
-        assert oldest.when is not None  # noqa: S101 - filtered above
-        months = Decimal((newest.when.start - oldest.when.start).total_seconds()) / MONTH
-        amounts = {"percent": fall * 100 / then if then else None, "month": fall / months if months else None}
-        tests: list[Truth] = []
-        for name, limit in self.bounds:
-            sign = 1 if name.startswith("fall") else -1
-            amount_changed = next((amount for word, amount in amounts.items() if word in name), fall)
-            tests.append(None if amount_changed is None else amount_changed * sign >= limit)
-        truth = both(tests)
-        if truth is None:
-            return self.quiet(index)
-        if not truth:
-            return Verdict(Presence.ABSENT)
-        name = min(newest.concepts & self.names)
-        return Verdict(
-            Presence.PRESENT,
-            tuple(Support(f"change:{name}", fact.ref, fact.when.text if fact.when else None) for fact in (newest, oldest)),
-        )
-
-
-def change(context: Context, table: Mapping[str, object]) -> Change:
-    """Build a change condition; raises PatternError."""
-    raw = table["change"]
-    if "over" not in table:
-        raise PatternError('change: expected `over = "92 days"`')
-    kinds = ("fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least")
-    bounds = tuple((kind, Decimal(str(table[kind]))) for kind in kinds if kind in table)
-    if not bounds:
-        raise PatternError(f"change: expected one of {', '.join(kinds)}")
-    unit, start = table.get("unit"), table.get("from", "nearest")
-    if start not in ("nearest", "highest", "nadir"):
-        raise PatternError(f"from: found {start!r}, expected nearest, highest or nadir")
-    return Change(
-        label=str(raw),
-        names=context.names(raw),
-        over=duration(context, table["over"]),
-        window=Window.build(context, table),
-        unit=unit if isinstance(unit, str) else None,
-        bounds=bounds,
-        start=str(start),
-        absolute=bool(table.get("absolute", False)),
-        apart=duration(context, table["apart"]) if "apart" in table else None,
-    )
 
 
 @dataclass(frozen=True, slots=True)

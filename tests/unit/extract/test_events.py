@@ -256,10 +256,15 @@ def test_a_device_is_known_by_its_type_or_its_use(read: Read) -> None:
     assert [str(found.when) for found in read(device, timed).events] == ["None", "2025"]
 
 
+def test_every_goal_is_a_goal_whatever_it_is_about(read: Read) -> None:
+    record = read(resource("Goal", lifecycleStatus="active", description={"text": "climb the stairs"}))
+    assert [(fact.kind, fact.concepts) for fact in record.events] == [("goal", frozenset({"goal"}))]
+
+
 @pytest.mark.parametrize(
     "kind",
     [
-        "CarePlan", "Communication", "Consent", "Device", "DeviceUseStatement", "DiagnosticReport", "Flag", "Goal",
+        "CarePlan", "Communication", "Consent", "Device", "DeviceUseStatement", "DiagnosticReport", "Flag",
         "ImagingStudy",
         "Immunization", "ImmunizationRecommendation", "Procedure", "QuestionnaireResponse", "ServiceRequest",
     ],
