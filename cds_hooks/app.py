@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -160,6 +161,8 @@ def from_environment() -> FastAPI:
     configure_logs(settings.log_level)
     known = clients(settings)
     knowledge = Rules.load(settings.knowledge_dir, engine=settings.engine, site=Site.load(settings.site_file))
+    gc.collect()
+    gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
     return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))
 
 

@@ -10,20 +10,17 @@ from rules.engine.interface import Clause, Program
 from rules.model import STAGES, All, Any_, AtLeast, Branch, Derived, Leaf, Node, Not, Rule, nodes_of
 from rules.terminology import Terminology
 
-__all__ = ["Compiled", "Producer", "compile_rules", "exclusion", "inclusion", "negated"]
+__all__ = ["Compiled", "Producer", "compile_rules", "inclusion", "negated"]
 
 Literal = tuple[str, str]  # ("when" | "unless" | "open", proposition)
 WHEN, UNLESS, OPEN = "when", "unless", "open"
+ANSWERS, EXCLUSIONS, MAIN = range(3)
+"""The passes of a stage: what `is` says of lower stages; exclusions, which read lower stages alone; all that concludes."""
 
 
 def inclusion(rule: Rule, branch: Branch) -> str:
     """The proposition "the include of this branch holds"."""
     return f"inc:{rule.id}/{branch.id}"
-
-
-def exclusion(rule: Rule, branch: Branch, number: int) -> str:
-    """The proposition "this exclusion holds"."""
-    return f"exc:{rule.id}/{branch.id}/{number}"
 
 
 def negated(node: Node) -> Node:
@@ -58,6 +55,8 @@ class Compiled:
     producers: Mapping[str, tuple[Producer, ...]]
     blocks: Mapping[str, frozenset[str]]
     whens: Mapping[Node, str]
+    exclusions: Mapping[tuple[str, str], tuple[str, ...]]
+    """By rule and branch: the propositions "this exclusion holds", in the order of `Branch.unless`."""
     problems: tuple[str, ...]
 
     def below(self, rule: Rule) -> frozenset[str]:
@@ -71,58 +70,65 @@ class _Compiler:
     stage_of: dict[str, int]
     leaves: dict[Leaf, str] = field(default_factory=dict)
     passes: dict[tuple[int, int], list[Clause]] = field(default_factory=dict)
+    groups: dict[tuple[int, int, frozenset[Node]], str] = field(default_factory=dict)
+    excluded: dict[tuple[int, Node], str] = field(default_factory=dict)
+    exclusions: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
     whens: dict[Node, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     counter: Iterable[int] = field(default_factory=itertools.count)
     owner: str = ""
 
-    def emit(self, stage: int, head: str, literals: Iterable[Literal], *, prepare: bool = False) -> None:
+    def emit(self, stage: int, head: str, literals: Iterable[Literal], part: int = MAIN) -> None:
         body: dict[str, list[str]] = {WHEN: [], UNLESS: [], OPEN: []}
         for kind, name in dict.fromkeys(literals):
             body[kind].append(name)
         number = next(iter(self.counter))
-        clauses = self.passes.setdefault((stage, 0 if prepare else 1), [])
+        clauses = self.passes.setdefault((stage, part), [])
         clauses.append(Clause(f"{self.owner}#{number}", head, tuple(body[WHEN]), tuple(body[UNLESS]), tuple(body[OPEN])))
 
-    def literals(self, node: Node, stage: int) -> list[Literal]:
+    def literals(self, node: Node, stage: int, place: int = MAIN) -> list[Literal]:
         match node:
             case All(parts):
-                return [literal for part in parts for literal in self.literals(part, stage)]
+                return [literal for part in parts for literal in self.literals(part, stage, place)]
             case Any_(parts):
-                return self.alternatives(parts, stage)
+                return self.alternatives(parts, stage, place)
             case AtLeast(count, parts):
-                return self.alternatives(tuple(All(chosen) for chosen in itertools.combinations(parts, count)), stage)
+                return self.alternatives(tuple(All(chosen) for chosen in itertools.combinations(parts, count)), stage, place)
             case Leaf():
                 return [(WHEN, self.leaf(node))]
             case Derived():
-                return self.derived(node, stage, positive=True)
+                return self.derived(node, stage, place, positive=True)
             case Not(Leaf() as leaf):
                 return [(UNLESS, self.leaf(leaf))]
             case Not(Derived() as derived):
-                return self.derived(derived, stage, positive=False)
+                return self.derived(derived, stage, place, positive=False)
             case _:
-                return self.literals(negated(node.part), stage)
+                return self.literals(negated(node.part), stage, place)
 
     def leaf(self, leaf: Leaf) -> str:
         return self.leaves.setdefault(leaf, f"p{len(self.leaves)}")
 
-    def alternatives(self, parts: tuple[Node, ...], stage: int) -> list[Literal]:
+    def alternatives(self, parts: tuple[Node, ...], stage: int, place: int) -> list[Literal]:
         if len(parts) == 1:
-            return self.literals(parts[0], stage)
-        head = f"any:{self.owner}/{next(iter(self.counter))}"
-        for part in parts:
-            self.emit(stage, head, self.literals(part, stage))
-        return [(WHEN, head)]
+            return self.literals(parts[0], stage, place)
+        key = (stage, place, frozenset(parts))
+        if key not in self.groups:  # rules often share a group
+            head = self.groups[key] = f"any:{self.owner}/{next(iter(self.counter))}"
+            for part in parts:
+                self.emit(stage, head, self.literals(part, stage, place), place)
+        return [(WHEN, self.groups[key])]
 
-    def derived(self, node: Derived, stage: int, *, positive: bool) -> list[Literal]:
+    def derived(self, node: Derived, stage: int, place: int, *, positive: bool) -> list[Literal]:
         name = f"{node.kind}:{node.name}"
         made_in = self.stage_of.get(name)
         if made_in is None:
             if node.kind != "blocked":
                 self.problems.append(f"{self.owner}: {name}: no rule concludes it")
             made_in = -1
-        if made_in > stage or ((node.answers or not positive) and made_in == stage):
-            limit = "its own or a lower stage" if positive and not node.answers else "a lower stage"
+        lower = bool(node.answers) or not positive or place == EXCLUSIONS
+        if made_in > stage or (lower and made_in == stage):
+            limit = "a lower stage" if lower else "its own or a lower stage"
             self.problems.append(f"{self.owner}: {name}: is concluded in stage {STAGES[made_in]}, expected {limit} than {STAGES[stage]}")
             return []
         if not node.answers:
@@ -133,7 +139,7 @@ class _Compiler:
         if chosen == {"present", "absent", "unknown"}:
             return []
         unsure = f"open:{name}@{stage}"  # one head per stage: what a lower stage negates must not be concluded again above it
-        self.emit(stage, unsure, [(OPEN, name)], prepare=True)
+        self.emit(stage, unsure, [(OPEN, name)], ANSWERS)
         if chosen == {"present", "absent"}:
             return [(UNLESS, unsure)]
         if chosen == {"present"}:
@@ -141,9 +147,17 @@ class _Compiler:
         if chosen == {"absent"}:
             return [(UNLESS, name), (UNLESS, unsure)]
         head = f"{'-'.join(sorted(chosen))}:{name}@{stage}"
-        self.emit(stage, head, [(OPEN, name)], prepare=True)
-        self.emit(stage, head, [(WHEN if "present" in chosen else UNLESS, name)], prepare=True)
+        self.emit(stage, head, [(OPEN, name)], ANSWERS)
+        self.emit(stage, head, [(WHEN if "present" in chosen else UNLESS, name)], ANSWERS)
         return [(WHEN, head)]
+
+    def exclusion(self, node: Node, stage: int) -> str:
+        """The proposition "this exclusion holds"; the branches of a rule share most of theirs."""
+        key = (stage, node)
+        if key not in self.excluded:
+            self.excluded[key] = f"exc:{self.owner}/{len(self.excluded)}"
+            self.emit(stage, self.excluded[key], self.literals(node, stage, EXCLUSIONS), EXCLUSIONS)
+        return self.excluded[key]
 
     def when(self, node: Node, stage: int) -> None:
         """Give a line's or proposal's condition a proposition of its own."""
@@ -177,7 +191,8 @@ def compile_rules(rules: Iterable[Rule], terminology: Terminology) -> Compiled:
         stages = [stage_of[block] for block in (*covering, f"blocked:{name}") if block in stage_of]
         if stages:
             stage_of[f"blocked:{name}"] = max(stages)
-    compiler = _Compiler(stage_of)
+    asked = frozenset(node.name for rule in rules for node in nodes_of(rule) if isinstance(node, Derived) and node.kind == "fires")
+    compiler = _Compiler(stage_of, asked=asked)
     for name, covering in cover.items():
         compiler.owner = "cover"
         for block in covering:
@@ -185,12 +200,12 @@ def compile_rules(rules: Iterable[Rule], terminology: Terminology) -> Compiled:
     for rule in rules:
         _compile_rule(compiler, rule)
     ordered = sorted(compiler.passes)
-    titles = tuple(STAGES[stage] + ("" if main else " (prepare)") for stage, main in ordered)
+    titles = tuple(STAGES[stage] + (" (answers)", " (exclusions)", "")[place] for stage, place in ordered)
     program = Program(tuple(tuple(compiler.passes[key]) for key in ordered), titles)
     made = {name: tuple(makers) for name, makers in producers.items()}
     for name, covering in cover.items():
         made[f"blocked:{name}"] = made.get(f"blocked:{name}", ()) + tuple(one for block in covering for one in made[block])
-    return Compiled(program, compiler.leaves, made, blocks, compiler.whens, tuple(compiler.problems))
+    return Compiled(program, compiler.leaves, made, blocks, compiler.whens, compiler.exclusions, tuple(compiler.problems))
 
 
 def _compile_rule(compiler: _Compiler, rule: Rule) -> None:
@@ -201,12 +216,11 @@ def _compile_rule(compiler: _Compiler, rule: Rule) -> None:
         included = inclusion(rule, branch)
         compiler.emit(stage, included, compiler.literals(branch.include, stage))
         body: list[Literal] = [(WHEN, included)]
-        for number, node in enumerate(branch.unless):
-            compiler.emit(stage, exclusion(rule, branch, number), compiler.literals(node, stage))
-            body += compiler.literals(negated(node), stage)
+        excluded = compiler.exclusions[rule.id, branch.id] = tuple(compiler.exclusion(node, stage) for node in branch.unless)
+        body += [(UNLESS, name) for name in excluded]
         fires = f"fires:{rule.id}/{branch.id}"
         compiler.emit(stage, fires, body)
-        if not branch.ask and not branch.silent:
+        if not branch.ask and not branch.silent and rule.id in compiler.asked:
             compiler.emit(stage, f"fires:{rule.id}", [(WHEN, fires)])
         for name in branch.concludes:
             compiler.emit(stage, f"fact:{name}", [(WHEN, fires)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rules.findings import Evidence, Indicator
@@ -40,6 +40,14 @@ class Leaf:
     table: tuple[tuple[str, object], ...]
     lifelong: bool
     answers: frozenset[str] = frozenset()
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hash once: leaves are keys in every evaluation."""
+        object.__setattr__(self, "_hash", hash((self.table, self.lifelong, self.answers)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

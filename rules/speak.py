@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rules.compile import Compiled, exclusion, inclusion
+from rules.compile import Compiled, inclusion
 from rules.explain import Explainer, Reasons
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Suggestion, Withheld
 from rules.model import Branch, Card, Proposal, Rule
@@ -20,6 +20,10 @@ BORROWING = {"encounter-start", "encounter-discharge"}
 NOT_CHECKED_YET = "could not be ruled out, because data are missing"
 
 
+Voice = tuple[Branch, str, tuple[str, ...]]
+"""A branch that may speak, the proposition of its include, and those of its exclusions."""
+
+
 class Speaker:
     """Turns engine outcomes into findings; holds rules and terminology, never a patient."""
 
@@ -28,23 +32,21 @@ class Speaker:
         self.compiled = compiled
         self.explainer = explainer
         self.terminology = terminology
-        self.props = {
-            (rule.id, branch.id): (inclusion(rule, branch), tuple(exclusion(rule, branch, number) for number in range(len(branch.unless))))
-            for rule in self.rules
-            for branch in rule.branches
-        }
+        self.voices = [(rule, self.branches(rule)) for rule in self.rules]
+        self.hooks: dict[str, tuple[tuple[Rule, tuple[Voice, ...], bool], ...]] = {}
+
+    def branches(self, rule: Rule) -> tuple[Voice, ...]:
+        """The branches of a rule that may speak."""
+        known = self.compiled.exclusions
+        return tuple((branch, inclusion(rule, branch), known[rule.id, branch.id]) for branch in rule.branches if not branch.silent)
 
     def evaluation(self, world: World) -> Evaluation:
         """All findings for the hook, in rule order."""
         hook = world.record.hook
         findings: list[Finding] = []
         noted: dict[NotChecked, None] = {}
-        for rule in self.rules:
-            borrowed = hook not in rule.hooks and hook in BORROWING and "patient-view" in rule.hooks and rule.stage == "safety"
-            viewed = hook == "problem-list-item-create" and "patient-view" in rule.hooks
-            if not (hook in rule.hooks or borrowed or viewed):
-                continue
-            finding, missing = self.finding(rule, world)
+        for rule, voices, borrowed in self.speaking(hook):
+            finding, missing = self.finding(rule, voices, world)
             if finding is None:
                 noted.update(dict.fromkeys(missing))
             elif not borrowed or finding.asks or finding.indicator != "info":
@@ -53,23 +55,34 @@ class Speaker:
             findings = [finding for finding in findings if self.concerns_new(finding, world)]
         return Evaluation(tuple(findings), tuple(noted), bool(findings))
 
+    def speaking(self, hook: str) -> tuple[tuple[Rule, tuple[Voice, ...], bool], ...]:
+        """The rules of a hook, with those that it borrows from patient-view (True)."""
+        if hook not in self.hooks:
+            found = []
+            for rule, voices in self.voices:
+                borrowed = hook not in rule.hooks and hook in BORROWING and "patient-view" in rule.hooks and rule.stage == "safety"
+                viewed = hook == "problem-list-item-create" and "patient-view" in rule.hooks
+                if hook in rule.hooks or borrowed or viewed:
+                    found.append((rule, voices, borrowed))
+            self.hooks[hook] = tuple(found)
+        return self.hooks[hook]
+
     @staticmethod
     def concerns_new(finding: Finding, world: World) -> bool:
         """Does one of the conditions being added take part?"""
         new = {fact.ref for fact in world.record.conditions if fact.origin != "record"}
         return any(one.resource in new for one in finding.because)
 
-    def finding(self, rule: Rule, world: World) -> tuple[Finding | None, tuple[NotChecked, ...]]:
+    def finding(self, rule: Rule, voices: tuple[Voice, ...], world: World) -> tuple[Finding | None, tuple[NotChecked, ...]]:
         """The rule's voice, or what it could not check."""
+        if not any(include in world.possible for _, include, _ in voices):
+            return None, ()
         fired: list[Branch] = []
         asking: list[Branch] = []
         reasons = Reasons()
         open_exclusion = False
         unsaid = Reasons()
-        for branch in rule.branches:
-            if branch.silent:
-                continue
-            include, exclusions = self.props[rule.id, branch.id]
+        for branch, include, exclusions in voices:
             if include not in world.possible or any(one in world.sure for one in exclusions):
                 continue
             if include in world.sure:

@@ -27,7 +27,7 @@ Condition = tuple[Literal["+", "!", "?"], Name]
 
 ALWAYS: Name = (-1, 0)
 CONDITIONS = 12
-CLAUSES = 8
+CLAUSES = 16
 
 
 @dataclass(frozen=True, slots=True)

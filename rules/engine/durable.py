@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import faulthandler
 import weakref
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from threading import Lock
 from time import monotonic
 from typing import Literal
 
 from rules.engine.background import Background, Settled, reach
-from rules.engine.chunks import ALWAYS, Layer, Name, Step, cut, ranks
+from rules.engine.chunks import ALWAYS, Condition, Layer, Name, Step, cut, ranks
 from rules.engine.interface import Budget, EngineError, Facts, Outcome, Program, ProgramError
 from rules.engine.ruleset import Ruleset, Session
 
@@ -142,21 +143,38 @@ class _Run:
         for number, step, sure in settled.fired:
             if number not in steps:
                 self._fire(step, sure=sure)
-        self.solve(layer, rulesets, {settled.home[number] for number in steps})
+        asked: dict[int, dict[Condition, None]] = {}
+        for number in steps:
+            step = settled.steps[number]
+            if self._could_fire(step, heads):
+                asked.setdefault(settled.home[number], {}).update(dict.fromkeys(step.conditions))
+        self.solve(layer, rulesets, asked)
         for head in heads:
             same = (head in self.sure) == (head in settled.sure) and (head in self.possible) == (head in settled.possible)
             (changed.discard if same else changed.add)(head)
 
-    def solve(self, layer: Layer, rulesets: list[Ruleset], chunks: set[int] | None = None) -> None:
-        """Open every chunk (or of `chunks`) that could fire, producers first; again when it reads what a later one concluded."""
-        wanted = {*layer.always, *self._woken(layer, self.possible)}
-        queue = list(wanted if chunks is None else wanted & chunks)
+    def _could_fire(self, step: Step, heads: set[Name]) -> bool:
+        """No reason known that it does not: what it needs is possible or may become so in this layer, what it forbids is not sure."""
+        for kind, name in step.conditions:
+            if kind == "+":
+                if name not in self.possible and name not in heads:
+                    return False
+            elif name in self.sure or (kind == "?" and name not in self.possible):
+                return False
+        return True
+
+    def solve(self, layer: Layer, rulesets: list[Ruleset], chunks: Mapping[int, Iterable[Condition]] | None = None) -> None:
+        """Open every chunk that could fire, producers first; again when it reads what a later one concluded.
+
+        With `chunks`, only those, each with the facts for these conditions; the steps that would need others are not in question."""
+        wanted = {*layer.always, *self._woken(layer, self.possible)} if chunks is None else chunks.keys()
+        queue = list(wanted)
         heapify(queue)
         done: set[int] = set()
         while queue:
             index = heappop(queue)
             done.add(index)
-            news = self._open(rulesets[index])
+            news = self._open(rulesets[index], rulesets[index].facts if chunks is None else chunks[index])
             again = {reader for name in news for reader in layer.readers.get(name, ()) if reader in done}
             for other in {*self._woken(layer, news), *again}.difference(queue, (index,)):
                 if chunks is None or other in chunks:
@@ -167,27 +185,44 @@ class _Run:
         watchers = layer.watchers
         return {chunk for name in watchers.keys() & names for other, chunk in watchers[name] if other is None or other in self.possible}
 
-    def _open(self, ruleset: Ruleset) -> set[Name]:
+    def _open(self, ruleset: Ruleset, asked: Iterable[Condition]) -> set[Name]:
         """Run one ruleset, the sure world until it is quiet, then what the possible one adds. Returns what became sure or possible."""
         self.current = ruleset
-        sure, possible = self.sure, self.possible
-        given = ruleset.plus.keys() & sure
-        facts = [ruleset.plus[name] for name in given]
-        facts += [ruleset.minus[name] for name in ruleset.minus.keys() - possible]
-        facts += [fact for name, fact in ruleset.unknown.items() if name in possible and name not in sure]
-        later = [fact for name, fact in ruleset.minus.items() if name in possible and name not in sure]
+        now, later = self._sorted(asked)
+        facts, given = ruleset.facts, {name for kind, name in now if kind == "+"}
         news: set[Name] = set()
         with ruleset.session() as session:
-            for fact in facts:
-                session.give(fact)
+            for condition in now:
+                session.give(facts[condition])
             self._drain(ruleset, session, given, news, sure=True)
-            more = (ruleset.plus.keys() & possible) - given
-            given |= more
-            for fact in [*(ruleset.plus[name] for name in more), *later]:
-                session.give(fact)
-            if more or later:
+            more = False
+            for condition in later:
+                kind, name = condition
+                if kind == "+":
+                    if name in given or name not in self.possible:
+                        continue
+                    given.add(name)
+                session.give(facts[condition])
+                more = True
+            if more:
                 self._drain(ruleset, session, given, news, sure=False)
         return news
+
+    def _sorted(self, asked: Iterable[Condition]) -> tuple[list[Condition], list[Condition]]:
+        """The conditions that are true in both worlds, and those that may be so in the possible one alone."""
+        sure, possible = self.sure, self.possible
+        now: list[Condition] = []
+        later: list[Condition] = []
+        for condition in asked:
+            kind, name = condition
+            if kind == "+":
+                (now if name in sure else later).append(condition)
+            elif name not in possible:
+                if kind == "!":
+                    now.append(condition)
+            elif name not in sure:
+                (now if kind == "?" else later).append(condition)
+        return now, later
 
     def _fire(self, step: Step, *, sure: bool) -> bool:
         """Note that a step fired; is its head new in that world?"""
@@ -209,9 +244,10 @@ class _Run:
             head = step.head
             if self._fire(step, sure=sure):
                 news.add(head)
-            if head in ruleset.plus and head not in given:
+            fact = ruleset.facts.get(("+", head))
+            if fact is not None and head not in given:
                 given.add(head)
-                session.give(ruleset.plus[head])
+                session.give(fact)
             self.check()
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 
 import durable_rules_engine as core
 
-from rules.engine.chunks import Chunk, Condition, Name, Step
+from rules.engine.chunks import Chunk, Step
 
 __all__ = ["CoreError", "Ruleset", "Session"]
 
@@ -28,19 +28,16 @@ class CoreError(RuntimeError):
 
 
 class Ruleset:
-    """One chunk, loaded. `plus`, `minus` and `unknown` give the fact that says a proposition holds, does not hold, is unknown."""
+    """One chunk, loaded. `facts` gives the fact that says that a condition is true."""
 
     def __init__(self, chunk: Chunk) -> None:
         """Create the ruleset and try it out: silent without facts, every step exactly once with all of them. Raises CoreError."""
         numbers = {condition: number for number, condition in enumerate(chunk.conditions)}
         self.steps = {f"r{index}": step for index, step in enumerate(chunk.steps)}
         rules = {name: {"all": [{f"m{i}": {"p": numbers[c]}} for i, c in enumerate(step.conditions)]} for name, step in self.steps.items()}
-        facts = {condition: json.dumps({"p": number, "id": f"f{number}", "sid": _SID}) for condition, number in numbers.items()}
-        self.plus = _of_kind("+", facts)
-        self.minus = _of_kind("!", facts)
-        self.unknown = _of_kind("?", facts)
+        self.facts = {condition: json.dumps({"p": number, "id": f"f{number}", "sid": _SID}) for condition, number in numbers.items()}
         self.handle: int = core.create_ruleset("rules", json.dumps({"$boot": _BOOT_RULE, **rules}))
-        self._try_out(list(facts.values()))
+        self._try_out(list(self.facts.values()))
 
     def session(self) -> Session:
         """A new session for a `with` statement; one at a time."""
@@ -94,7 +91,3 @@ class Session:
         while message:
             yield self._steps[message[2 : message.index('"', 2)]]
             message = core.complete_and_start_action(self._handle, self._state)
-
-
-def _of_kind(kind: str, facts: dict[Condition, str]) -> dict[Name, str]:
-    return {name: fact for (condition_kind, name), fact in facts.items() if condition_kind == kind}

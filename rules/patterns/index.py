@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.fhir_date import FhirDate
+
+if TYPE_CHECKING:
+    from rules.calculators import Calculated
+    from rules.patterns.when import Window
 
 __all__ = ["RecordIndex"]
 
@@ -25,10 +29,12 @@ def _index(facts: Iterable[T]) -> dict[str, list[T]]:
 class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
-    __slots__ = ("allergies", "concepts", "conditions", "events", "medications", "observations", "record", "relatives")
+    __slots__ = ("allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "record", "relatives")
 
     def __init__(self, record: Record) -> None:
         self.record = record
+        self.computed: dict[tuple[str, Window], Calculated] = {}
+        """What calculators worked out, by name and window."""
         self.conditions = _index(record.conditions)
         self.medications = _index(record.medications)
         self.observations = _index(record.observations)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rules.calculators import CALCULATORS, Calculated
+from rules.calculators import CALCULATORS
 from rules.facts import Observation, Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
@@ -221,7 +221,10 @@ class Calc:
 
     def match(self, index: RecordIndex) -> Verdict:
         """Compute, then compare."""
-        computed: Calculated = CALCULATORS[self.name].compute(index, self.window)
+        key = (self.name, self.window)
+        computed = index.computed.get(key)
+        if computed is None:
+            computed = index.computed[key] = CALCULATORS[self.name].compute(index, self.window)
         if computed.value is None:
             missing = gaps(index, self.reads) or tuple(
                 NotChecked(f"calc:{self.name}", f"needs {name}", "Observation") for name in computed.needs

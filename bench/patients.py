@@ -1,0 +1,83 @@
+"""The requests that are measured, built from the invented patients: one with neuromuscular disease, one without, one with a long chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from fhir_fixtures import Resource, patient
+from fhir_fixtures.requests_for import request_for
+
+__all__ = ["CASES", "Case", "cases"]
+
+CASES = ("affected", "affected-200", "affected-500", "unaffected")
+Case = tuple[str, bytes]
+"""Hook and body."""
+
+_OTHER_PROBLEMS = (
+    "I10", "E78.5", "J30.9", "K21.9", "M17.11", "H52.4", "L40.0", "N40.0", "E66.9", "K57.30", "H91.90", "Z87.891", "M19.90", "I83.90",
+    "L57.0", "K64.9", "H25.9", "D64.9", "E03.9", "J45.909",
+)  # fmt: skip
+_VITAL = {
+    "8867-4": ("Heart rate", 72, "/min"),
+    "29463-7": ("Body weight", 78, "kg"),
+    "8310-5": ("Body temperature", 36.8, "Cel"),
+    "2345-7": ("Glucose", 95, "mg/dL"),
+}
+
+
+def _problem(code: str, who: str) -> Resource:
+    return {
+        "resourceType": "Condition",
+        "id": f"other-{code.replace('.', '-').lower()}",
+        "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
+        "verificationStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "confirmed"}]},
+        "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": code}]},
+        "subject": {"reference": who},
+        "recordedDate": "2025-03-01",
+    }
+
+
+def _vital(number: int, who: str, day: datetime) -> Resource:
+    code, (display, value, unit) = list(_VITAL.items())[number % len(_VITAL)]
+    return {
+        "resourceType": "Observation",
+        "id": f"vital-{number}",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
+        "subject": {"reference": who},
+        "effectiveDateTime": (day - timedelta(days=number)).date().isoformat(),
+        "valueQuantity": {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit},
+    }
+
+
+def _request(name: str, conditions: int, resources: int, patient_id: str | None = None) -> bytes:
+    """A patient-view of an invented patient, filled up to so many Conditions and resources; with another id if given."""
+    today = datetime.now(UTC)
+    who = patient(name).moved_to(today.date())
+    record = list(who.record)
+    about = f"Patient/{who.patient_id}"
+    have = sum(one["resourceType"] == "Condition" for one in record)
+    record += [_problem(code, about) for code in _OTHER_PROBLEMS[: max(0, conditions - have)]]
+    record += [_vital(number, about, today) for number in range(max(0, resources - len(record)))]
+    body = orjson.dumps(request_for("patient-view", name, record, ()))
+    return body if patient_id is None else body.replace(who.patient_id.encode(), patient_id.encode())
+
+
+def cases() -> Mapping[str, Case]:
+    """Every measured request by name."""
+    bodies = {
+        "affected": _request("mg_generalised_new", 20, 40),
+        "affected-200": _request("mg_generalised_new", 20, 200),
+        "affected-500": _request("mg_generalised_new", 20, 500),
+        "unaffected": _request("healthy_adult", 20, 40),
+    }
+    return {name: ("patient-view", body) for name, body in bodies.items()}
+
+
+def crowd(size: int) -> list[bytes]:
+    """Requests of different patients, each with its own id and one of several charts, for the search for mixed-up patients."""
+    charts = ("mg_generalised_new", "healthy_adult", "duchenne_on_steroid", "als_low_vital_capacity", "mg_musk")
+    return [_request(charts[number % len(charts)], 8, 30, f"soak-{number:04d}") for number in range(size)]
