@@ -10,14 +10,15 @@ __all__ = ["escape", "one_line", "shorten"]
 SPECIAL = re.compile(r"([\\`*_\[\]|~@])")
 LINE_START = re.compile(r"^(?:([-+=#])|(\d+)([.)]))")
 LINK_START = re.compile(r"(www)(\.)|(?<=[A-Za-z])()(:)(?=//)", re.IGNORECASE)
+HIDDEN = ("Cc", "Cf", "Cs", "Co")
 SPACES = re.compile(r"\s+")
 
 
 def one_line(text: str) -> str:
     """One line without control characters, invisible characters or direction overrides."""
-    kept = "".join(
-        " " if char.isspace() else char for char in text if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co") or char.isspace()
-    )
+    kept = text
+    if not text.isprintable():  # the usual text has nothing to leave out
+        kept = "".join(" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in HIDDEN)
     return SPACES.sub(" ", kept).strip()
 
 
