@@ -43,7 +43,7 @@ Folder = Annotated[
 RuleId = Annotated[str, typer.Argument(metavar="RULE-ID", help="Such as mg-crisis-urgent.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=HELP)
-rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check, list, show and test the rules.")
+rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check, list, show, test and count the rules.")
 app.add_typer(rules_app, name="rules")
 
 
@@ -191,6 +191,24 @@ def rules_show(rule_id: RuleId, rules: Folder = None, as_json: AsJson = False) -
     from cds_hooks.commands.rules import show  # noqa: PLC0415 - help must be quick
 
     raise typer.Exit(show(rule_id, rules=rules, json=as_json))
+
+
+@rules_app.command("coverage")
+def rules_coverage(
+    every: Annotated[bool, typer.Option("--all", help="List every rule, not only those with something to say.")] = False,
+    rules: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the rules with the specification: present, tried, able to fire with official codes. Exit code 1 when one is missing.
+
+    [bold]Examples[/]
+    \b
+      nmcds rules coverage
+      nmcds rules coverage --all
+    """
+    from cds_hooks.commands.coverage import covered  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(covered(rules=rules, every=every, json=as_json))
 
 
 @rules_app.command("test")

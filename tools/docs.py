@@ -13,9 +13,11 @@ from pathlib import Path
 
 from cds_hooks import errors
 from cds_hooks.settings import Settings
+from rules.coverage import coverage, summary
 from rules.knowledge import Knowledge
 from rules.model import Rule
 from rules.patterns import DERIVED, PREDICATES
+from tools.docs_cli import command_line
 
 __all__ = ["main", "pages"]
 
@@ -99,7 +101,34 @@ def _conditions() -> Iterator[str]:
         yield f"## {name}\n\nConcluded by other rules, not read from a resource.\n"
 
 
-_PAGES = {"settings.md": _settings, "errors.md": _errors, "rules.md": _rules, "conditions.md": _conditions}
+def _coverage() -> Iterator[str]:
+    knowledge = Knowledge.load(engine="reference")
+    rows = coverage(knowledge)
+    yield "# Coverage of the specification\n"
+    yield (
+        "`nmcds rules coverage` compares the loaded rules with the specification; `make test` fails when one is missing or never tried. "
+        "Vignettes: how many expect the rule to fire, to ask, to be silent. *Without code*: names that no official code list on file "
+        "covers, so that the conditions on them wait for a site's own codes.\n"
+    )
+    yield "| specification | rules | active | fire with official codes |\n| --- | ---: | ---: | ---: |"
+    for name, numbers in summary(rows).items():
+        yield f"| {name} | {' | '.join(str(number) for number in numbers)} |"
+    yield "\n| rule | state | vignettes | cannot fire yet | without code |\n| --- | --- | --- | --- | --- |"
+    for row in rows:
+        counted = "/".join(str(row.vignettes.get(word, 0)) for word in ("fires", "asks", "silent"))
+        mute = "" if not row.silent_branches else ", ".join(row.silent_branches) if row.can_fire else "whole rule"
+        names = ", ".join(f"`{name}`" for name in row.without_code)
+        yield f"| [{row.id}](rules.md#{row.id}) | {row.state} | {counted} | {mute} | {names} |"
+
+
+_PAGES = {
+    "command-line.md": command_line,
+    "conditions.md": _conditions,
+    "coverage.md": _coverage,
+    "errors.md": _errors,
+    "rules.md": _rules,
+    "settings.md": _settings,
+}
 
 
 def pages() -> dict[str, str]:

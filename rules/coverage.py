@@ -1,0 +1,130 @@
+"""How far the loaded rules cover the specification: present, tried by vignettes, able to fire with the codes on file.
+
+A condition on names that have no official code is never true until a site maps its own codes; a branch that needs such a condition cannot
+fire before.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rules.knowledge import Knowledge
+from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not, Rule, nodes_of
+from rules.patterns import Pattern, predicate_of
+
+__all__ = ["Covered", "coverage", "specified"]
+
+INDEX = Path(__file__).parent / "codes" / "rule-index.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """One rule of the specification. `without_code` are the names that only a site's map can make readable."""
+
+    id: str
+    specification: str
+    state: str
+    """active, draft, retired, off or missing."""
+    vignettes: Mapping[str, int]
+    """How many expect fires, asks, silent."""
+    reads: tuple[str, ...] = ()
+    without_code: tuple[str, ...] = ()
+    silent_branches: tuple[str, ...] = ()
+    """Branches that cannot fire without a site's map."""
+    can_fire: bool = False
+
+
+def specified() -> dict[str, str]:
+    """Rule id to the specification file that defines it, in its order."""
+    with INDEX.open(encoding="utf-8", newline="") as handle:
+        return {row["id"]: row["specification"] for row in csv.DictReader(handle)}
+
+
+def coverage(knowledge: Knowledge) -> tuple[Covered, ...]:
+    """Every rule of the specification, in its order."""
+    judge = _Judge(knowledge)
+    speaking = {rule.id for rule in knowledge.rules}
+    found = []
+    for identifier, specification in specified().items():
+        rule = knowledge.rule(identifier)
+        if rule is None:
+            found.append(Covered(identifier, specification, "missing", {}))
+            continue
+        state = rule.status if rule.status != "active" or rule.id in speaking else "off"
+        expected = Counter(vignette.expect for vignette in rule.vignettes)
+        loud = [branch for branch in rule.branches if not branch.silent]
+        mute = tuple(branch.id for branch in loud if not judge.can(branch.include))
+        leaves = [node for node in nodes_of(rule) if isinstance(node, Leaf)]
+        reads = sorted({name for leaf in leaves for name in judge.pattern(leaf).reads})
+        missing = sorted({name for leaf in leaves for name in judge.uncoded(leaf)})
+        counted = {word: expected[word] for word in ("fires", "asks", "silent")}
+        found.append(Covered(rule.id, specification, state, counted, tuple(reads), tuple(missing), mute, len(mute) < len(loud)))
+    return tuple(found)
+
+
+class _Judge:
+    """Can a condition become true with official codes alone?"""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self.open: set[str] = set()
+
+    def pattern(self, leaf: Leaf) -> Pattern:
+        return self.knowledge.patterns[Leaf(leaf.table, leaf.lifelong)]
+
+    def uncoded(self, leaf: Leaf) -> tuple[str, ...]:
+        """The names of a condition none of whose concepts has a code."""
+        predicate = predicate_of(dict(leaf.table))
+        triggers = self.pattern(leaf).triggers
+        if triggers is None or predicate == "gene" or any(self.knowledge.terminology.coding(name) for name in triggers):
+            return ()
+        value = dict(leaf.table)[predicate]
+        return tuple(str(one) for one in value) if isinstance(value, tuple) else (str(value),)
+
+    def can(self, node: Node) -> bool:
+        match node:
+            case All(parts):
+                return all(self.can(part) for part in parts)
+            case Any_(parts):
+                return any(self.can(part) for part in parts)
+            case AtLeast(count, parts):
+                return sum(self.can(part) for part in parts) >= count
+            case Leaf():
+                return bool(node.answers & {"absent", "unknown"}) or not self.uncoded(node)
+            case Derived():
+                return bool(node.answers & {"absent", "unknown"}) or self.concluded(f"{node.kind}:{node.name}")
+            case Not():
+                return True
+
+    def concluded(self, name: str) -> bool:
+        """Can some rule conclude it? A circle concludes nothing."""
+        if name in self.open:
+            return False
+        self.open.add(name)
+        try:
+            return any(self.can(maker.branch.include) for maker in self.knowledge.compiled.producers.get(name, ()))
+        finally:
+            self.open.discard(name)
+
+
+def summary(rows: tuple[Covered, ...]) -> dict[str, tuple[int, int, int]]:
+    """By specification: rules specified, present and active, able to fire with official codes."""
+    names = dict.fromkeys(row.specification for row in rows)
+    return {
+        name: (
+            sum(row.specification == name for row in rows),
+            sum(row.specification == name and row.state == "active" for row in rows),
+            sum(row.specification == name and row.can_fire for row in rows),
+        )
+        for name in names
+    }
+
+
+def rules_outside(knowledge: Knowledge) -> tuple[Rule, ...]:
+    """Rules with a card that the specification does not name."""
+    known = specified()
+    return tuple(rule for rule in knowledge.every if rule.card is not None and rule.id not in known)

@@ -1,0 +1,111 @@
+"""The commands as a user calls them: exit code, tables, JSON, and clear words when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_hooks import cli
+from fhir_fixtures import patient
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and error output of one command."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
+        patch.setattr("sys.argv", ["nmcds", *arguments])
+        cli.main()
+    captured = capsys.readouterr()
+    return int(stopped.value.code or 0), captured.out, captured.err
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    """Exit code and parsed output of a command with --json."""
+    code, out, _ = run(capsys, *arguments, "--json")
+    return code, json.loads(out)
+
+
+def test_a_fixture_gets_its_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "check", "--fixture", "mg_crisis")
+    assert code == 0
+    assert "mg-crisis-urgent" in out
+
+
+def test_why_shows_the_chain(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "check", "--fixture", "mg_crisis", "--why")
+    assert code == 0
+    assert "fires" in out
+
+
+def test_a_bundle_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.json"
+    bundle.write_text(json.dumps(patient("als_new").bundle), encoding="utf-8")
+    code, found = as_json(capsys, "check", str(bundle), "--hook", "patient-view", "--on", "2026-11-22")
+    assert code == 0
+    assert "ref-als-mdt" in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["check"], 2, "expected exactly one"),
+        (["check", "--fixture", "nobody"], 2, "nobody"),
+        (["check", "missing.json"], 2, "missing.json"),
+        (["explain", "mg-crisis"], 2, "mg-crisis-urgent"),
+        (["rules", "show", "nothing-like-it"], 2, "nothing-like-it"),
+        (["rules", "list", "--hook", "patient-vew"], 2, "patient-view"),
+    ],
+)
+def test_a_wrong_command_says_what_to_do(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str) -> None:
+    found, out, err = run(capsys, *arguments)
+    assert found == code
+    assert words in " ".join((out + err).split())
+
+
+def test_a_file_that_is_no_bundle_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{", encoding="utf-8")
+    code, out, err = run(capsys, "check", str(broken))
+    assert code == 2
+    assert "broken.json" in "".join((out + err).split())
+
+
+def test_rules_are_listed_by_hook(capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = as_json(capsys, "rules", "list", "--hook", "appointment-book")
+    assert code == 0
+    assert found
+    assert all("appointment-book" in rule["hooks"] for rule in found)
+
+
+def test_one_rule_is_tested_by_its_vignettes(capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = as_json(capsys, "rules", "test", "em-cord-cauda")
+    assert code == 0
+    assert found["vignettes"] > 0
+    assert found["failed"] == []
+
+
+def test_a_folder_with_a_broken_rule_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text('id = "broken"\n', encoding="utf-8")
+    code, found = as_json(capsys, "rules", "lint", "--rules", str(tmp_path))
+    assert code == 1
+    assert any("broken.toml" in problem for problem in found["problems"])
+
+
+def test_fixtures_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "fixtures")
+    assert code == 0
+    assert "mg_crisis" in out
+
+
+def test_coverage_counts_every_specified_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = as_json(capsys, "rules", "coverage")
+    assert code == 0
+    assert {name: numbers["specified"] for name, numbers in found["specifications"].items()} == {
+        "immunotherapy": 99,
+        "analgesia": 55,
+        "referral": 114,
+    }
+    assert found["problems"] == []
+    assert found["outside"] == []
