@@ -18,6 +18,7 @@ from rules.knowledge import Knowledge
 from rules.model import Rule
 from rules.patterns import DERIVED, PREDICATES
 from tools.docs_cli import command_line
+from tools.pain_classes import page as pain_classes
 
 __all__ = ["main", "pages"]
 
@@ -126,6 +127,7 @@ _PAGES = {
     "conditions.md": _conditions,
     "coverage.md": _coverage,
     "errors.md": _errors,
+    "pain-classes.md": pain_classes,
     "rules.md": _rules,
     "settings.md": _settings,
 }

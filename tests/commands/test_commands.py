@@ -14,9 +14,10 @@ from fhir_fixtures import patient
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and error output of one command."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["nmcds", *arguments])
-        cli.main()
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
     captured = capsys.readouterr()
     return int(stopped.value.code or 0), captured.out, captured.err
 
