@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from cds_hooks.body import JsonObject
@@ -209,13 +209,25 @@ class Renderer:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """Findings of one family together, all questions together; critical first, then in rule order."""
+    """Findings about one problem (a family, or joined to another rule's card) together, all questions together; critical first."""
+    spoken = tuple(findings)
+    hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
     buckets: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        key = ("asks", "") if finding.asks else ("family", finding.family) if finding.family else ("rule", finding.rule.id)
+    for finding in spoken:
+        host = next((hosts[name] for name in finding.joins if name in hosts), None)
+        if finding.asks:
+            key = ("asks", "")
+        else:
+            key = _home(host or finding)
+            if host is not None and finding.yields and RANK[finding.indicator] < RANK[host.indicator]:
+                finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
         buckets.setdefault(key, []).append(finding)
     groups = [Group(tuple(sorted(bucket, key=lambda finding: RANK[finding.indicator]))) for bucket in buckets.values()]
     return sorted(groups, key=lambda one: RANK[one.first.indicator])
+
+
+def _home(finding: Finding) -> tuple[str, str]:
+    return ("family", finding.family) if finding.family else ("rule", finding.rule.id)
 
 
 def _section(lines: list[str], title: str, items: Sequence[str]) -> None:

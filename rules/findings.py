@@ -121,6 +121,10 @@ class Finding:
     evidence: tuple[Evidence, ...]
     override_reasons: tuple[str, ...]
     family: str | None = None
+    joins: tuple[str, ...] = ()
+    """Rules whose card this finding goes to, the first that speaks; one card for one problem."""
+    yields: bool = False
+    """On that card the other rule's level holds."""
     reviewed_by: str = ""
     provisional: bool = False
 

@@ -34,7 +34,19 @@ TOP = {
 }  # fmt: skip
 WHEN = {"all", "any", "unless", "unknown"}
 BRANCH = WHEN | {"id", "indicator", "summary", "line", "lines", "ask", "silent", "concludes", "blocks"}
-CARD = {"indicator", "summary", "detail", "override_reasons", "provisional", "family", "ask_summary", "lines", "suggestions"}
+CARD = {
+    "indicator",
+    "summary",
+    "detail",
+    "override_reasons",
+    "provisional",
+    "family",
+    "joins",
+    "yields",
+    "ask_summary",
+    "lines",
+    "suggestions",
+}
 TREATMENTS = "treatment-services"
 SUGGESTION = {"id", "label", "branches", "when", "resource", "recommended", "order"}
 RESOURCE = {"resourceType", "concept", "text", "reason"}
@@ -279,6 +291,8 @@ def _card(file: _File, terminology: Terminology) -> Card:
         override_reasons=file.texts("card.", card, "override_reasons"),
         keep_level=file.choice("card.", card, "provisional", ("lower", "keep"), "lower") == "keep",
         family=file.text("card.", card, "family", "") or None,
+        joins=file.texts("card.", card, "joins"),
+        yields=card.get("yields") is True,
         ask_summary=_summary(file, "card.ask_summary", file.text("card.", card, "ask_summary", "")),
         lines=tuple(lines),
         proposals=tuple(proposals),

@@ -154,6 +154,8 @@ class Card:
     override_reasons: tuple[str, ...]
     keep_level: bool = False
     family: str | None = None
+    joins: tuple[str, ...] = ()
+    yields: bool = False
     ask_summary: str = ""
     lines: tuple[Line, ...] = ()
     proposals: tuple[Proposal, ...] = ()

@@ -150,6 +150,8 @@ class Speaker:
             ),
             override_reasons=card.override_reasons,
             family=card.family,
+            joins=card.joins,
+            yields=card.yields,
             reviewed_by=rule.review.checked_by,
             provisional=provisional,
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -173,6 +174,29 @@ def test_findings_of_one_family_become_one_card_that_names_every_rule(service: S
     assert [rule["id"] for rule in explanation(card)["rules"]] == ["r2", "r1"]
     assert [one["label"] for one in card["suggestions"]] == ["B", "A"]
     assert [link["url"].rpartition("/")[2] for link in card["links"]] == ["r2", "r1"]
+
+
+def test_a_finding_joins_the_card_of_the_first_named_rule_that_speaks(service: Service) -> None:
+    found = cards(
+        service,
+        finding("host", indicator="warning"),
+        finding("other", indicator="info"),
+        finding("guest", indicator="info", joins=("absent", "host", "other")),
+    )
+    assert [[rule["id"] for rule in explanation(card)["rules"]] for card in found] == [["host", "guest"], ["other"]]
+
+
+def test_a_joined_finding_may_yield_its_level(service: Service) -> None:
+    host, guest = finding("host", indicator="info"), finding("guest", indicator="critical", joins=("host",))
+    [raised] = cards(service, host, guest)
+    [kept] = cards(service, host, replace(guest, yields=True))
+    assert (raised["indicator"], kept["indicator"]) == ("critical", "info")
+
+
+def test_without_its_host_a_finding_has_a_card_of_its_own(service: Service) -> None:
+    asking = finding("host", asks=True, indicator="info")
+    found = cards(service, asking, finding("guest", indicator="critical", joins=("host",), yields=True))
+    assert [card["indicator"] for card in found] == ["critical", "info"]
 
 
 def test_all_questions_become_one_card(service: Service) -> None:

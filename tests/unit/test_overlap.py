@@ -1,0 +1,51 @@
+"""The overlap table of the referral specification: each row is one card."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from rules.knowledge import Knowledge
+
+OVERLAPS = {
+    "ref-thymectomy-achr": ("mg-thymectomy-achr",),
+    "ref-thymoma": ("mg-thymoma-refer",),
+    "em-mg-crisis": ("mg-crisis-urgent",),
+    "em-adrenal": ("gc-adrenal-crisis-risk",),
+    "mon-bone": ("gc-bone-protection", "dmd-gc-monitoring"),
+    "ref-eye-steroid": ("gc-metabolic-eye-check", "dmd-gc-monitoring"),
+    "mon-vaccine-live": ("live-vaccine-on-immunosuppression", "pre-is-vaccine-vzv"),
+    "mon-lems-cancer": ("lems-tumour-first",),
+    "mon-iim-cancer": ("iim-cancer-screen",),
+    "dmt-dmd-givinostat": ("dmd-givinostat",),
+    "dmt-dmd-gene": ("dmd-gene-therapy-steroids",),
+    "mon-cmt-neurotoxic": ("dd-cmt-vincristine", "dd-cmt-neurotoxic-caution"),
+    "analg-mg-drug-caution": ("dd-mg-contraindicated", "dd-mg-avoid", "dd-mg-caution"),
+    "analg-quinine": ("dd-mg-contraindicated", "dd-mg-avoid", "dd-mg-caution"),
+    "ref-preop": ("dd-dystrophinopathy-sux-volatile", "dd-mh-susceptible", "dd-denervation-succinylcholine", "dd-mg-anaesthesia"),
+    "analg-preg-valproate-topiramate": ("dd-polg-valproate",),
+    "sys-refuted-or-family-only": ("dq-diagnosis-not-confirmed",),
+}
+GRADE_OF_THE_TABLE_WINS = {"analg-mg-drug-caution", "analg-quinine"}
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Load the rules once for all tests of this file."""
+    return Knowledge.load(engine="reference")
+
+
+@pytest.mark.parametrize(("name", "others"), OVERLAPS.items(), ids=OVERLAPS)
+def test_each_row_is_one_card(name: str, others: tuple[str, ...]) -> None:
+    rule = knowledge().rule(name)
+    assert rule is not None
+    assert rule.card is not None
+    assert rule.card.joins == others
+    assert rule.card.yields is (name in GRADE_OF_THE_TABLE_WINS)
+
+
+def test_only_rules_with_a_card_are_joined() -> None:
+    joined = {name for rule in knowledge().rules if rule.card for name in rule.card.joins}
+    assert {rule.id for rule in knowledge().rules if rule.card} >= joined
+    assert {rule.id for rule in knowledge().rules if rule.card and rule.card.joins} == set(OVERLAPS)
