@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -45,6 +46,8 @@ def main() -> None:
     """Serve on a free port; the first line of the output is its number."""
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(database_url=f"sqlite:///{folder}/bench.sqlite3"), Knowledge.load(), extend=_extend)
+        gc.collect()
+        gc.freeze()  # as the service does (cds_hooks.app.from_environment)
         listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
         print(listening.getsockname()[1], flush=True)
         uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False)).run(sockets=[listening])

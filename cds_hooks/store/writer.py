@@ -24,7 +24,7 @@ from cds_hooks.store.tables import audit, card_shown, firing
 __all__ = ["Shown", "Writer", "fingerprint"]
 
 BATCH = 500
-WAITING = 10_000
+WAITING = 2_000
 PRUNE_S = 3600.0
 
 
