@@ -19,6 +19,7 @@ from rules.model import Rule
 from rules.patterns import DERIVED, PREDICATES
 from tools.docs_cli import command_line
 from tools.pain_classes import page as pain_classes
+from tools.seed import page as seed
 
 __all__ = ["main", "pages"]
 
@@ -129,6 +130,7 @@ _PAGES = {
     "errors.md": _errors,
     "pain-classes.md": pain_classes,
     "rules.md": _rules,
+    "seed.md": seed,
     "settings.md": _settings,
 }
 

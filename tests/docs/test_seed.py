@@ -1,0 +1,51 @@
+"""Every claim of the seed points to rules that exist and speak in a vignette, or to concepts that exist."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from rules.knowledge import Knowledge
+from tools.seed import WHOLE, claims
+
+ROWS = claims()
+ITEMS = sorted({item for row in ROWS for item in row["covered_by"].split(";")} - set(WHOLE))
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Load the rules once for all tests of this file."""
+    return Knowledge.load(engine="reference")
+
+
+def test_no_claim_is_left_open() -> None:
+    assert len(ROWS) == 103
+    assert [row["seed_claim_or_term"] for row in ROWS if not row["covered_by"]] == []
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_what_covers_a_claim_exists_and_speaks(item: str) -> None:
+    rule = knowledge().rule(item)
+    if rule is None:
+        assert knowledge().terminology.knows(item)
+        return
+    assert rule in knowledge().rules
+    assert any(vignette.expect in ("fires", "asks") for vignette in rule.vignettes)
+
+
+def test_every_disease_of_the_seed_has_a_patient() -> None:
+    """Of the groups 1 to 4: at least one invented patient whose problem list holds the disease."""
+    from fhir_fixtures import patients  # noqa: PLC0415 - only here
+
+    coded = set()
+    for fixture in patients():
+        for resource in fixture.record:
+            code = resource.get("code")
+            if resource["resourceType"] == "Condition" and isinstance(code, dict):
+                coded |= knowledge().terminology.coding_concepts(code)
+    wanted = {
+        "sma-1", "sma-2", "sma-3", "sma-4", "als", "charcot-marie-tooth", "diabetic-neuropathy", "cidp", "myasthenia-gravis", "duchenne",
+        "becker", "congenital-muscular-dystrophy", "fshd", "metabolic-myopathy", "inflammatory-myopathy",
+    }  # fmt: skip
+    assert {name for name in wanted if not knowledge().terminology.expand(name) & coded} == set()
