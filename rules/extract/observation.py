@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from rules.extract.reading import Element, Reading, elements, flag
 from rules.facts import Observation, Origin
+from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, number
 
-__all__ = ["observations", "value_of"]
+__all__ = ["observations"]
 
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 
@@ -21,19 +23,20 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
     when = reading.when(resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod") or reading.date(resource.get("issued"))
     sites = reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite"))
     focus = reading.referred(resource.get("focus"), resource)
+    shared = Shared(status, when, sites, focus)
     parts = []
     for component in elements(resource.get("component")):
         if not reading.usable({**component, "resourceType": "Observation"}):
             continue
-        part = value_of(component, ref, reading.concepts(component.get("code")), reading)
-        parts.append(replace(part, status=status, when=when, body_sites=sites, focus=focus))
+        parts.append(value_of(component, ref, reading.concepts(component.get("code")), reading, shared))
     is_panel = any("gene-studied" in part.concepts for part in parts)
     if concepts or is_panel:
-        whole = value_of(resource, ref, concepts, reading)
+        whole = value_of(resource, ref, concepts, reading, shared)
         if is_panel:
             whole = _gathered(whole, parts)
-        valued = whole.valued or any(part.valued for part in parts)
-        yield replace(whole, status=status, when=when, body_sites=sites, focus=focus, valued=valued)
+        if not whole.valued and any(part.valued for part in parts):
+            whole = replace(whole, valued=True)
+        yield whole
     yield from (part for part in parts if part.concepts)
 
 
@@ -48,7 +51,16 @@ def _gathered(whole: Observation, parts: list[Observation]) -> Observation:
     )
 
 
-def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Reading) -> Observation:
+class Shared(NamedTuple):
+    """What components have of their Observation."""
+
+    status: str | None = None
+    when: FhirDate | None = None
+    sites: frozenset[str] = frozenset()
+    focus: frozenset[str] = frozenset()
+
+
+def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Reading, shared: Shared) -> Observation:
     """The value, interpretation and reference range of an Observation or a component."""
     value, truth, answers, date = None, None, frozenset[str](), None
     raw = [name for name in resource if name.startswith("value") and resource[name] is not None]
@@ -73,6 +85,10 @@ def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Rea
     return Observation(
         ref,
         concepts,
+        status=shared.status,
+        when=shared.when,
+        body_sites=shared.sites,
+        focus=shared.focus,
         value=value,
         truth=truth,
         date=date,

@@ -29,12 +29,16 @@ def _index(facts: Iterable[T]) -> dict[str, list[T]]:
 class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
-    __slots__ = ("allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "record", "relatives")
+    __slots__ = (
+        "allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "ordered", "record", "relatives",
+    )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.computed: dict[tuple[str, Window], Calculated] = {}
         """What calculators worked out, by name and window."""
+        self.ordered: dict[frozenset[str], tuple[Observation, ...]] = {}
+        """Results of some names, latest first: many conditions ask for the same."""
         self.conditions = _index(record.conditions)
         self.medications = _index(record.medications)
         self.observations = _index(record.observations)

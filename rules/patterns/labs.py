@@ -40,12 +40,15 @@ CALC_QUALIFIERS = {"is", "within", "unit", *COMPARATORS}
 NOT_ON_FILE = "not in the record"
 
 
-def series(index: RecordIndex, names: Names) -> list[Observation]:
+def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
     """Final, amended or corrected results with a value, latest first; undated ones last; ties by reference."""
-    usable = [fact for fact in index.pick(index.observations, names) if fact.status in FINAL and fact.valued]
-    dated = sorted((fact for fact in usable if fact.when), key=lambda fact: fact.ref)
-    dated.sort(key=lambda fact: fact.when.end if fact.when else index.record.as_of, reverse=True)
-    return [*dated, *sorted((fact for fact in usable if fact.when is None), key=lambda fact: fact.ref)]
+    found = index.ordered.get(names)
+    if found is None:
+        usable = [fact for fact in index.pick(index.observations, names) if fact.status in FINAL and fact.valued]
+        dated = sorted((fact for fact in usable if fact.when), key=lambda fact: fact.ref)
+        dated.sort(key=lambda fact: fact.when.end if fact.when else index.record.as_of, reverse=True)
+        found = index.ordered[names] = (*dated, *sorted((fact for fact in usable if fact.when is None), key=lambda fact: fact.ref))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
