@@ -181,12 +181,12 @@ class Renderer:
         topic = {"system": TOPICS, "code": finding.pathway, "display": PATHWAYS.get(finding.pathway, finding.pathway)}
         return {"label": LABEL, "url": f"{self.base_url}/rules/{finding.rule.id}", "topic": topic}
 
-    def _links(self, findings: Iterable[Finding]) -> list[JsonObject]:
+    def _links(self, findings: Sequence[Finding]) -> list[JsonObject]:
         titles = {finding.rule.id: finding.title for finding in findings}
-        return [
-            {"label": shorten(f"Rule: {title}"), "url": f"{self.base_url}/rules/{rule}", "type": "absolute"}
-            for rule, title in titles.items()
-        ]
+        pages = dict.fromkeys(name for finding in findings for name in finding.leaflets)
+        named = [(f"For the patient: {name.replace('-', ' ')}", f"leaflets/{name}") for name in pages]
+        named += [(f"Rule: {title}", f"rules/{rule}") for rule, title in titles.items()]
+        return [{"label": shorten(label), "url": f"{self.base_url}/{path}", "type": "absolute"} for label, path in named]
 
     def _explanation(self, one: Group, not_checked: Iterable[NotChecked]) -> JsonObject:
         """The explanation of design §4: every member that has nothing in it is left out."""

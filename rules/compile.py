@@ -228,7 +228,7 @@ def _compile_rule(compiler: _Compiler, rule: Rule) -> None:
             compiler.emit(stage, f"blocked:{name}", [(WHEN, fires)])
     compiler.owner = rule.id
     if rule.card is not None:
-        for line in rule.card.lines:
+        for line in (*rule.card.lines, *rule.card.leaflets):
             compiler.when(line.when, stage)
         for proposal in rule.card.proposals:
             if proposal.when is not None:

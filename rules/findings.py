@@ -127,6 +127,8 @@ class Finding:
     """On that card the other rule's level holds."""
     reviewed_by: str = ""
     provisional: bool = False
+    leaflets: tuple[str, ...] = ()
+    """Plain-language pages for this patient, by name."""
 
 
 @dataclass(frozen=True, slots=True)

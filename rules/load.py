@@ -34,6 +34,7 @@ TOP = {
 }  # fmt: skip
 WHEN = {"all", "any", "unless", "unknown"}
 BRANCH = WHEN | {"id", "indicator", "summary", "line", "lines", "ask", "silent", "concludes", "blocks"}
+LEAFLETS = Path(__file__).parent / "leaflets"
 CARD = {
     "indicator",
     "summary",
@@ -45,6 +46,7 @@ CARD = {
     "yields",
     "ask_summary",
     "lines",
+    "leaflets",
     "suggestions",
 }
 TREATMENTS = "treatment-services"
@@ -283,6 +285,16 @@ def _card(file: _File, terminology: Terminology) -> Card:
         node = file.reader.node(f"{where}.when", entry.get("when"))
         if node is not None:
             lines.append(Line(node, file.text(f"{where}.", entry, "text")))
+    leaflets: list[Line] = []
+    for number, entry in enumerate(file.tables("card.", card, "leaflets")):
+        where = f"card.leaflets[{number}]"
+        file.keys(f"{where}.", entry, {"when", "page"})
+        node = file.reader.node(f"{where}.when", entry.get("when"))
+        page = file.text(f"{where}.", entry, "page")
+        if not (LEAFLETS / f"{page}.md").is_file():
+            file.say(f"{where}.page", f"found {page!r}, expected a file in rules/leaflets without its .md")
+        if node is not None:
+            leaflets.append(Line(node, page))
     proposals = [_proposal(file, number, entry, terminology) for number, entry in enumerate(file.tables("card.", card, "suggestions"))]
     return Card(
         indicator=file.choice("card.", card, "indicator", INDICATORS),  # type: ignore[arg-type]
@@ -295,6 +307,7 @@ def _card(file: _File, terminology: Terminology) -> Card:
         yields=card.get("yields") is True,
         ask_summary=_summary(file, "card.ask_summary", file.text("card.", card, "ask_summary", "")),
         lines=tuple(lines),
+        leaflets=tuple(leaflets),
         proposals=tuple(proposals),
     )
 

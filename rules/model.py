@@ -158,6 +158,8 @@ class Card:
     yields: bool = False
     ask_summary: str = ""
     lines: tuple[Line, ...] = ()
+    leaflets: tuple[Line, ...] = ()
+    """Names in `rules/leaflets` with the condition under which the card links to them."""
     proposals: tuple[Proposal, ...] = ()
 
 
@@ -212,7 +214,7 @@ def nodes_of(rule: Rule) -> Iterator[Node]:
     """Every single condition a rule reads, its card's lines and proposals included."""
     waiting: list[Node] = [node for branch in rule.branches for node in (branch.include, *branch.unless)]
     if rule.card is not None:
-        waiting += [line.when for line in rule.card.lines]
+        waiting += [line.when for line in (*rule.card.lines, *rule.card.leaflets)]
         waiting += [proposal.when for proposal in rule.card.proposals if proposal.when is not None]
     while waiting:
         node = waiting.pop()

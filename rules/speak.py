@@ -154,6 +154,7 @@ class Speaker:
             yields=card.yields,
             reviewed_by=rule.review.checked_by,
             provisional=provisional,
+            leaflets=tuple(line.text for line in card.leaflets if self.compiled.whens[line.when] in world.sure),
         )
 
     def level(self, branch: Branch, card: Card, world: World) -> Indicator:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cds_hooks.app import Parts
 from cds_hooks.pages.demo import Demo
 from cds_hooks.pages.endpoints import Endpoints
+from cds_hooks.pages.leaflets import Leaflets
 from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_list import RuleList
 from cds_hooks.pages.rule_page import RulePage
@@ -28,6 +29,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
         raise TypeError("pages need rules.knowledge.Knowledge")
     pages = Pages({"version": knowledge.version, "base_url": parts.settings.url, "docs": parts.settings.docs})
     demo = Demo.load(parts, knowledge, pages, clock)
+    leaflets = Leaflets(pages)
     listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
 
     app.add_route("/", _route(demo.open_chart), methods=["GET"])
@@ -36,6 +38,8 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     app.add_route("/demo/cards", _route(demo.show), methods=["POST"])
     app.add_route("/rules", listing.show, methods=["GET"])
     app.add_route("/rules/{rule_id}", rule.show, methods=["GET"])
+    app.add_route("/leaflets", _route(leaflets.list), methods=["GET"])
+    app.add_route("/leaflets/{name}", _route(leaflets.show), methods=["GET"])
     app.add_route("/static/{name}", _route(pages.file), methods=["GET"])
     if parts.settings.docs:
         app.add_route("/docs", Endpoints(app, pages).show, methods=["GET"])

@@ -10,7 +10,8 @@ from tests.browser.chromium import PHONE, WIDE, Browser
 from tests.browser.conftest import Running
 
 CHARTS = ("/?patient=mg_generalised_new", "/?patient=mg_crisis", "/?patient=healthy_adult")
-PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", "/rules/mg-gen-first-line", "/rules/no-such-rule", "/docs")
+LEAFLETS = ("/leaflets", "/leaflets/muscle-diseases")
+PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", "/rules/mg-gen-first-line", "/rules/no-such-rule", "/docs", *LEAFLETS)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
