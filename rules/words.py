@@ -61,6 +61,8 @@ PHRASES: Final[Mapping[str, str]] = {
 QUALIFIERS: Final[Mapping[str, str]] = {
     "above": "above {}",
     "absolute": "as an absolute count: {}",
+    "after_last": "not before the last {}",
+    "conclusion": "with the conclusion {}",
     "after_diagnosis": "after the diagnosis of {}",
     "age_below": "younger than {}",
     "age_from": "{} or older",

@@ -23,8 +23,8 @@ COMPLETE = {
     "immunization": {"completed"},
 }
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
-    "done": frozenset({"is", "within", "at_least_times", "since_first", "after_diagnosis"}),
-    "order": frozenset({"is", "within", "status"}),
+    "done": frozenset({"is", "within", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
+    "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags"}),
     "plan": frozenset({"is", "within", "tags"}),
@@ -174,6 +174,8 @@ class Judge:
     yes: bool
     first: Names | None
     after_diagnosis: Names
+    after_last: Names
+    conclusion: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition?"""
@@ -184,7 +186,8 @@ class Judge:
             case "done":
                 return self.done(event, index)
             case "order":
-                return self.order(event, index.record)
+                after = index.since_last(event.when, self.after_last) if self.after_last else True
+                return both((self.order(event, index.record), after))
             case "appointment":
                 return self.appointment(event, index.record)
             case "encounter":
@@ -208,6 +211,10 @@ class Judge:
             tests.append(None if first is None or event.when is None else event.when.end >= first.start)
         if self.after_diagnosis:
             tests.append(index.since_onset(event.when, self.after_diagnosis))
+        if self.after_last:
+            tests.append(index.since_last(event.when or event.end, self.after_last))
+        if self.conclusion:
+            tests.append(bool(event.tags & self.conclusion))
         return both(tests)
 
     def order(self, event: Event, record: Record) -> Truth:
@@ -259,7 +266,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         duration(context, table["over"]) if "over" in table else None,
         table.get("yes", True) is True,
         context.names(table["since_first"]) if "since_first" in table else None,
-        context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
+        *(context.names(table[key]) if key in table else frozenset() for key in ("after_diagnosis", "after_last", "conclusion")),
     )
 
 

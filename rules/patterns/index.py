@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordIndex"]
 
+NEVER = frozenset({"refuted", "entered-in-error"})
 T = TypeVar("T", Condition, Medication, Observation, Event, Allergy, Relative)
 
 
@@ -84,6 +85,13 @@ class RecordIndex:
 
     def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
         """Was it on or after the first onset (else the recorded date) of any of `diseases`? None: a date is missing."""
-        found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in {"refuted", "entered-in-error"})
+        found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
         starts = [date.start for fact in found if (date := fact.onset or fact.recorded) is not None]
         return None if not starts or when is None else when.end >= min(starts)
+
+    def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
+        """Was it on or after the latest date of any of `findings`, coded or examined? None: a date is missing."""
+        coded = (fact.onset or fact.recorded for fact in self.pick(self.conditions, findings) if fact.verification not in NEVER)
+        examined = (fact.when for fact in self.pick(self.observations, findings) if fact.truth is not False)
+        starts = [date.start for date in (*coded, *examined) if date is not None]
+        return None if not starts or when is None else when.end >= max(starts)
