@@ -6,19 +6,16 @@ fire before.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from rules.knowledge import Knowledge
 from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not, Rule, nodes_of
 from rules.patterns import Pattern, predicate_of
+from rules.tables import rows
 
 __all__ = ["Covered", "coverage", "specified"]
-
-INDEX = Path(__file__).parent / "codes" / "rule-index.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +37,7 @@ class Covered:
 
 def specified() -> dict[str, str]:
     """Rule id to the specification file that defines it, in its order."""
-    with INDEX.open(encoding="utf-8", newline="") as handle:
-        return {row["id"]: row["specification"] for row in csv.DictReader(handle)}
+    return {row["id"]: row["specification"] for row in rows("rule-index.csv")}
 
 
 def coverage(knowledge: Knowledge) -> tuple[Covered, ...]:

@@ -88,14 +88,14 @@ class Medication:
     """One medication resource: MedicationRequest, MedicationStatement, MedicationAdministration, MedicationDispense,
     or a draft ServiceRequest or ImmunizationRecommendation that carries a drug or vaccine code.
 
-    `kind` is the FHIR resource type. `route` is one of oral, iv, im, sc, intrathecal, inhaled, nasal, topical, eye,
-    ear, rectal, vaginal, injection, irrigation, other, or None when nothing says. `start` is the first day of therapy
-    (effective start, else timing bounds start, else authoredOn), `end` the last. `mg_per_day` comes from structured
-    dosageInstruction only (as needed: from maxDosePerPeriod only; steps of a taper: the highest), `mg_per_kg_day` when the
-    dose is written per kilogram. `days` is the planned length from timing
-    bounds or supply times (repeats + 1). `single` is true for a one-off dose. `reasons` are concepts of reasonCode and
-    reasonReference; `has_reason` is true when either element exists, recognised or not. `status_reasons` holds
-    `ineffective` and/or `intolerance` when statusReason says so. `matched_by_name` marks recognition by text alone.
+    `kind` is the FHIR resource type. `route` is one of oral, iv, im, sc, intrathecal, inhaled, nasal, topical, eye, ear, rectal,
+    vaginal, injection, irrigation, other, or None when nothing says. `start` is the first day of therapy (effective start, else
+    timing bounds start, else authoredOn), `end` the last. `mg_per_day` comes from structured dosageInstruction only (as needed:
+    from maxDosePerPeriod only; steps of a taper: the highest), `mg_per_kg_day` when the dose is written per kilogram.
+    `dosing_days` is on how many days of a week it is taken (7: daily). `days` is the planned length from timing bounds or supply
+    times (repeats + 1). `single` is true for a one-off dose. `reasons` are concepts of reasonCode and reasonReference;
+    `has_reason` is true when either element exists, recognised or not. `status_reasons` holds `ineffective` and/or `intolerance`
+    when statusReason says so. `matched_by_name` marks recognition by text alone.
     """
 
     ref: str
@@ -111,6 +111,7 @@ class Medication:
     authored: FhirDate | None = None
     mg_per_day: Decimal | None = None
     mg_per_kg_day: Decimal | None = None
+    dosing_days: Decimal | None = None
     days: Decimal | None = None
     single: bool = False
     as_needed: bool = False

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-__all__ = ["table_branches"]
+__all__ = ["rows", "table_branches"]
 
 CODES = Path(__file__).parent / "codes"
 
 
 @cache
-def _rows(name: str) -> tuple[Mapping[str, str], ...]:
+def rows(name: str) -> tuple[Mapping[str, str], ...]:
+    """All rows of a CSV file of rules/codes, read once."""
     with (CODES / name).open(encoding="utf-8", newline="") as handle:
         return tuple(csv.DictReader(handle))
 
@@ -33,7 +34,7 @@ def table_branches(table: Mapping[str, object], say: Callable[[str, str], None])
         say("branch", "expected `where = {...}` and at least one [[table.branch]]")
         return []
     branches: list[Mapping[str, object]] = []
-    for row in _rows(name):
+    for row in rows(name):
         if not _selected(row, where, say):
             continue
         for number, template in enumerate(templates):

@@ -82,6 +82,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "days_at_least": "for at least {} days",
     "days_at_most": "for at most {} days",
     "days_below": "for less than {} days",
+    "dosing_days_above": "on more than {} days of a week",
     "differential": "differential diagnoses count: {}",
     "fall_at_least": "a fall of at least {}",
     "fall_per_month_at_least": "a fall of at least {} a month",

@@ -18,7 +18,7 @@ from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole
 
 __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
 
-AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days")
+AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons",
     "after_diagnosis", "ingredients_at_least", "at_least_times", "unit",
@@ -178,6 +178,8 @@ class Drug:
         """The number a bound is about; None when it cannot be computed."""
         if kind == "days":
             return total_days(fact, index)
+        if kind == "dosing_days":
+            return fact.dosing_days
         if kind.endswith("days"):
             return course_days(fact, self.names if kind == "course_days" else fact.concepts, index)
         amount = fact.mg_per_day if kind.startswith("mg") else prednisone_mg(fact.concepts, fact.mg_per_day)

@@ -28,17 +28,15 @@ SYSTEMS: Final = {
 }
 _CODED: Final = "concept code system"
 _ORDER: Final = "when reason"
+_DOSE: Final = "mg_per_day mg_per_kg_day dosing_days days route reason status_reason single prn do_not_perform prior id"
 
 # Every section with the keys its entries may have.
 SECTIONS: Final[Mapping[str, str]] = {
     "diagnoses": f"{_CODED} clinical verification onset recorded abated severity site new",
     "findings": f"{_CODED} when as present status",
-    "medications": f"{_CODED} name kind status intent since until mg_per_day mg_per_kg_day days route reason status_reason single prn"
-    " do_not_perform prior id",
-    "drafts": f"{_CODED} name type status intent since until mg_per_day mg_per_kg_day days route reason status_reason single prn"
-    " do_not_perform prior when id",
-    "planned": f"{_CODED} name type status intent since until mg_per_day mg_per_kg_day days route reason status_reason single prn"
-    " do_not_perform prior when id",
+    "medications": f"{_CODED} name kind status intent since until {_DOSE}",
+    "drafts": f"{_CODED} name type status intent since until when {_DOSE}",
+    "planned": f"{_CODED} name type status intent since until when {_DOSE}",
     "labs": f"{_CODED} value unit comparator result answer truth when status high low date site focus",
     "genes": "gene significance copies when status",
     "procedures": f"{_CODED} {_ORDER} status",

@@ -103,11 +103,14 @@ def _drug(maker: Maker, entry: Entry, into: list[Json], kind: str, status: str, 
 
 
 def _dosage(maker: Maker, entry: Entry, start: str, end: str) -> Json:
-    """One daily dose with route, length and need, as far as the entry says."""
+    """One dose a day, on every day or on so many days of the week, with route, length and need, as far as the entry says."""
     per_day, per_kg, days = entry.number("mg_per_day"), entry.number("mg_per_kg_day"), entry.number("days")
+    weekly = entry.number("dosing_days")
     repeat: Json = {}
     if entry.truth("single", False):
         repeat["count"] = 1
+    elif weekly is not None:
+        repeat = {"frequency": int(weekly), "period": 1, "periodUnit": "wk"}
     elif per_day is not None or per_kg is not None:
         repeat = {"frequency": 1, "period": 1, "periodUnit": "d"}
     if days is not None:

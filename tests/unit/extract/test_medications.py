@@ -131,6 +131,58 @@ def test_a_dose_that_cannot_be_computed_is_unknown(read: Read, instruction: Json
     assert request(read, dosageInstruction=[instruction]).mg_per_day is None
 
 
+def on(*weekdays: str) -> Json:
+    """A dose on these weekdays."""
+    return daily(repeat={"dayOfWeek": list(weekdays), "period": 1, "periodUnit": "wk"})
+
+
+@pytest.mark.parametrize(
+    ("instructions", "days"),
+    [
+        ([daily()], 7),
+        ([daily({"value": 2, "unit": "tablets"})], 7),
+        ([daily(repeat={"frequency": 2, "period": 1, "periodUnit": "d"})], 7),
+        ([daily(repeat={"timeOfDay": ["08:00:00"]})], 7),
+        ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "wk"})], 1),
+        ([daily(repeat={"frequency": 1, "period": 7, "periodUnit": "d"})], 1),
+        ([daily(repeat={"frequency": 1, "period": 168, "periodUnit": "h"})], 1),
+        ([daily(repeat={"frequency": 3, "period": 1, "periodUnit": "wk"})], 3),
+        ([daily(repeat={"frequency": 1, "period": 2, "periodUnit": "d"})], Decimal("3.5")),
+        ([daily(repeat={"frequency": 1, "period": 2, "periodUnit": "wk"})], Decimal("0.5")),
+        ([on("mon")], 1),
+        ([on("mon", "thu")], 2),
+        ([daily(repeat={"dayOfWeek": ["mon"], "frequency": 2, "period": 1, "periodUnit": "d"})], 1),
+        ([on("mon"), on("mon")], 1),
+        ([on("mon"), on("tue")], 2),
+        ([daily(), on("mon")], 7),
+        ([daily(), {"text": "as told"}], 7),
+        ([daily(sequence=1), daily(sequence=2, repeat={"frequency": 1, "period": 1, "periodUnit": "wk"})], 7),
+        ([daily(repeat={"count": 1})], 1),
+        ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d", "boundsDuration": quantity(3, "d")})], 3),
+        ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "QD"))}}], 7),
+        ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "WK"))}}], 1),
+    ],
+)
+def test_on_how_many_days_of_a_week_a_drug_is_taken(read: Read, instructions: list[Json], days: Decimal) -> None:
+    assert request(read, dosageInstruction=instructions).dosing_days == days
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        [{"text": "once a week"}],
+        [daily(asNeededBoolean=True)],
+        [daily(modifierExtension=[{"url": "x"}])],
+        [daily(repeat={"frequency": 1})],
+        [daily(repeat={"dayOfWeek": ["mon"], "period": 2, "periodUnit": "wk"})],
+        [on("mon"), {"text": "as told"}],
+        [on("mon"), daily(repeat={"frequency": 1, "period": 1, "periodUnit": "wk"})],
+    ],
+)
+def test_dosing_days_that_nothing_tells_are_unknown(read: Read, instructions: list[Json]) -> None:
+    assert request(read, dosageInstruction=instructions).dosing_days is None
+
+
 @pytest.mark.parametrize("instructions", [None, 5, [], "x", {}, [5], [daily(), 5]])
 def test_unreadable_instructions_are_no_dose(read: Read, instructions: object) -> None:
     found = request(read, dosageInstruction=instructions)
