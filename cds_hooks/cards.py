@@ -69,7 +69,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders for one deployment: `base_url` for links, `version` of the knowledge, `most` cards in an answer, `words` to name a fact."""
+    """Renders for one deployment: `base_url` for links, `version` of the knowledge, `words` to name a fact.
+
+    An answer has at most `most` cards, fewer when the evaluation says so, and every critical one.
+    """
 
     base_url: str
     version: str
@@ -79,12 +82,15 @@ class Renderer:
     def render(self, evaluation: Evaluation, patient: str) -> list[Card]:
         """Cards of one evaluation; `patient` is the FHIR id that suggested resources are about."""
         groups = group(evaluation.findings)
-        room = max(self.most - 1, sum(one.first.indicator == "critical" for one in groups))
-        if len(groups) <= self.most:
-            room = self.most
-        cards = [self._card(one, evaluation, patient) for one in groups[:room]]
-        if groups[room:]:
-            cards.append(self._list_card(groups[room:], evaluation))
+        most = min(self.most, evaluation.at_most or self.most)
+        room = max(most - 1, sum(one.first.indicator == "critical" for one in groups))
+        if len(groups) <= most:
+            room = most
+        shown, folded = groups[:room], groups[room:]
+        rest = evaluation.not_checked  # gaps of rules that stayed silent: told once, on the last card
+        cards = [self._card(one, rest if one is shown[-1] and not folded else (), patient) for one in shown]
+        if folded:
+            cards.append(self._list_card(folded, rest))
         return cards
 
     def notice(self, summary: str, lines: Sequence[str], indicator: Indicator = "warning") -> Card:
@@ -100,7 +106,7 @@ class Renderer:
         }
         return Card(uuid, indicator, (), (), body)
 
-    def _card(self, one: Group, evaluation: Evaluation, patient: str) -> Card:
+    def _card(self, one: Group, rest: Sequence[NotChecked], patient: str) -> Card:
         first = one.first
         uuid = str(uuid4())
         summary = first.summary
@@ -111,7 +117,7 @@ class Renderer:
         body: JsonObject = {
             "uuid": uuid,
             "summary": shorten(summary),
-            "detail": self._detail(one.findings, evaluation.not_checked),
+            "detail": self._detail(one.findings, rest),
             "indicator": first.indicator,
             "source": self._source(first),
         }
@@ -123,7 +129,7 @@ class Renderer:
         if reasons:
             body["overrideReasons"] = [{"code": _slug(reason), "system": REASONS, "display": one_line(reason)} for reason in reasons]
         body["links"] = self._links(one.findings)
-        body["extension"] = {EXPLANATION: self._explanation(one, evaluation.not_checked)}
+        body["extension"] = {EXPLANATION: self._explanation(one, rest)}
         return Card(uuid, first.indicator, one.rules, one.facts, body)
 
     def _detail(self, findings: Sequence[Finding], not_checked: Iterable[NotChecked]) -> str:
@@ -159,7 +165,7 @@ class Renderer:
             + (", recognised by its name only" if fact.by_name else "")
         )
 
-    def _list_card(self, groups: Sequence[Group], evaluation: Evaluation) -> Card:
+    def _list_card(self, groups: Sequence[Group], rest: Sequence[NotChecked]) -> Card:
         """One card that names what did not fit."""
         uuid = str(uuid4())
         everything = Group(tuple(finding for one in groups for finding in one.findings))
@@ -171,7 +177,7 @@ class Renderer:
             "indicator": groups[0].first.indicator,
             "source": {"label": LABEL, "url": f"{self.base_url}/rules"},
             "links": self._links(everything.findings),
-            "extension": {EXPLANATION: self._explanation(everything, evaluation.not_checked)},
+            "extension": {EXPLANATION: self._explanation(everything, rest)},
         }
         if len(groups) == 1:
             body["summary"] = "1 more recommendation for this patient"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rules.compile import Compiled
 from rules.engine.interface import Budget, Engine
 from rules.explain import Explainer
@@ -19,11 +21,19 @@ __all__ = ["Evaluator"]
 class Evaluator:
     """Holds the compiled rules, their conditions and the engine; never a patient."""
 
-    def __init__(self, rules: tuple[Rule, ...], compiled: Compiled, matcher: Matcher, terminology: Terminology, engine: Engine) -> None:
+    def __init__(
+        self,
+        rules: tuple[Rule, ...],
+        compiled: Compiled,
+        matcher: Matcher,
+        terminology: Terminology,
+        engine: Engine,
+        budgets: Mapping[str, int],
+    ) -> None:
         self.matcher = matcher
         self.engine = engine
         self.explainer = Explainer(compiled)
-        self.speaker = Speaker(rules, compiled, self.explainer, terminology)
+        self.speaker = Speaker(rules, compiled, self.explainer, terminology, budgets)
 
     def evaluate(self, record: Record, budget: Budget) -> Evaluation:
         """Findings for one record; raises EngineError."""

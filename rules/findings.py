@@ -141,3 +141,5 @@ class Evaluation:
     findings: tuple[Finding, ...]
     not_checked: tuple[NotChecked, ...]
     relevant: bool
+    at_most: int | None = None
+    """The most cards that this patient's answer should have, when the knowledge says so."""

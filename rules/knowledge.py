@@ -54,7 +54,7 @@ class Knowledge:
         matcher = Matcher(compiled.leaves, patterns)
         ordinary = matcher.ordinary()
         self.engine = build_engine(engine, compiled.program, watchdog, (ordinary.sure, ordinary.possible))
-        self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine)
+        self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets)
         self._by_id = {rule.id: rule for rule in every}
         self._reads = self._reading()
 
@@ -81,6 +81,8 @@ class Knowledge:
             compiled.program.check()
         except ProgramError as problem:
             problems.append(str(problem))
+        unmade = sorted(name for name in site.budgets if folder is None and f"fact:{name}" not in compiled.producers)
+        problems += [f"settings: thresholds.cards.{name}: no rule concludes it" for name in unmade]
         problems += [f"site settings: off: {name!r} is not a rule" for name in sorted(site.off - {rule.id for rule in loaded.rules})]
         if problems:
             raise KnowledgeError(tuple(problems))

@@ -30,6 +30,11 @@ class Site:
     reviewers: Mapping[str, str] = field(default_factory=dict)
     require_review: bool = False
 
+    @property
+    def budgets(self) -> Mapping[str, int]:
+        """The most cards in an answer by the derived fact that must hold (thresholds `cards.*`)."""
+        return {name.removeprefix("cards."): int(value) for name, value in self.thresholds.items() if name.startswith("cards.")}
+
     @classmethod
     def load(cls, path: Path | None = None) -> Site:
         """Read the defaults and, when given, the site's own file. Raises SiteError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rules.compile import Compiled, inclusion
 from rules.explain import Explainer, Reasons
@@ -25,13 +25,19 @@ Voice = tuple[Branch, str, tuple[str, ...]]
 
 
 class Speaker:
-    """Turns engine outcomes into findings; holds rules and terminology, never a patient."""
+    """Turns engine outcomes into findings; holds rules and terminology, never a patient.
 
-    def __init__(self, rules: tuple[Rule, ...], compiled: Compiled, explainer: Explainer, terminology: Terminology) -> None:
+    `budgets` is the most cards for a patient for whom a derived fact holds, by its name.
+    """
+
+    def __init__(
+        self, rules: tuple[Rule, ...], compiled: Compiled, explainer: Explainer, terminology: Terminology, budgets: Mapping[str, int]
+    ) -> None:
         self.rules = tuple(rule for rule in rules if rule.card is not None)
         self.compiled = compiled
         self.explainer = explainer
         self.terminology = terminology
+        self.budgets = {f"fact:{name}": most for name, most in budgets.items()}
         self.voices = [(rule, self.branches(rule)) for rule in self.rules]
         self.hooks: dict[str, tuple[tuple[Rule, tuple[Voice, ...], bool], ...]] = {}
 
@@ -53,7 +59,8 @@ class Speaker:
                 findings.append(finding)
         if hook == "problem-list-item-create":
             findings = [finding for finding in findings if self.concerns_new(finding, world)]
-        return Evaluation(tuple(findings), tuple(noted), bool(findings))
+        at_most = min((most for fact, most in self.budgets.items() if fact in world.sure), default=None)
+        return Evaluation(tuple(findings), tuple(noted), bool(findings), at_most)
 
     def speaking(self, hook: str) -> tuple[tuple[Rule, tuple[Voice, ...], bool], ...]:
         """The rules of a hook, with those that it borrows from patient-view (True)."""

@@ -79,6 +79,16 @@ def test_the_explanation_says_what_fired_why_and_what_was_not_checked(service: S
     }
 
 
+def test_what_silent_rules_could_not_check_is_told_once_on_the_last_card(service: Service) -> None:
+    gap = NotChecked("PHQ-9", "not in the record", "Observation")
+    first, last = cards(service, finding("r0", indicator="critical"), finding("r1"), not_checked=(gap,))
+    assert "notChecked" not in explanation(first)
+    assert "PHQ-9" not in first["detail"]
+    assert explanation(last)["notChecked"] == [{"what": "PHQ-9", "why": "not in the record"}]
+    *_, folded = cards(service, *(finding(f"r{number}") for number in range(7)), not_checked=(gap,))
+    assert explanation(folded)["notChecked"] == [{"what": "PHQ-9", "why": "not in the record"}]
+
+
 def test_the_detail_has_its_sections(service: Service) -> None:
     [card] = cards(
         service,
@@ -217,6 +227,14 @@ def test_more_cards_than_five_are_folded_into_one_that_names_them(service: Servi
 
 def test_exactly_five_cards_are_not_folded(service: Service) -> None:
     assert [card["summary"] for card in cards(service, *(finding(f"r{number}") for number in range(5)))][-1] == "Summary of r4"
+
+
+def test_an_evaluation_may_ask_for_fewer_cards(service: Service) -> None:
+    service.knowledge.answer = Evaluation(tuple(finding(f"r{number}") for number in range(4)), (), relevant=True, at_most=3)
+    found = service.cards(request())
+    assert [card["summary"] for card in found] == ["Summary of r0", "Summary of r1", "2 more recommendations for this patient"]
+    service.knowledge.answer = Evaluation(tuple(finding(f"r{number}") for number in range(3)), (), relevant=True, at_most=3)
+    assert len(service.cards(request())) == 3
 
 
 def test_critical_cards_are_never_folded_away(service: Service) -> None:
