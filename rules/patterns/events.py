@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
-from rules.fhir_date import Duration
+from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
 from rules.patterns.diagnosis import FINAL, NO, YES
@@ -205,16 +205,20 @@ class Judge:
         """Completed in the window, not before the first dose of `first` nor the onset of `after_diagnosis`."""
         if event.origin is not Origin.RECORD or event.status not in COMPLETE.get(event.kind, set()):
             return False
-        tests: list[Truth] = [self.window.holds(event.when or event.end, index.record)]
+        return self.counts(event.when or event.end, event.tags, index)
+
+    def counts(self, when: FhirDate | None, conclusions: Names, index: RecordIndex) -> Truth:
+        """Do the qualifiers of `done` hold for something done at that time, with these coded conclusions or answers?"""
+        tests: list[Truth] = [self.window.holds(when, index.record)]
         if self.first is not None:
             first = index.first_dose(self.first)
-            tests.append(None if first is None or event.when is None else event.when.end >= first.start)
+            tests.append(None if first is None or when is None else when.end >= first.start)
         if self.after_diagnosis:
-            tests.append(index.since_onset(event.when, self.after_diagnosis))
+            tests.append(index.since_onset(when, self.after_diagnosis))
         if self.after_last:
-            tests.append(index.since_last(event.when or event.end, self.after_last))
+            tests.append(index.since_last(when, self.after_last))
         if self.conclusion:
-            tests.append(bool(event.tags & self.conclusion))
+            tests.append(bool(conclusions & self.conclusion))
         return both(tests)
 
     def order(self, event: Event, record: Record) -> Truth:
@@ -278,7 +282,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
     reads = READS[predicate]
     if predicate in {"family", "allergy"}:
         return Kin(predicate, names, reads, bool(table.get("first_degree", False)))
-    window = Window.build(context, table, "180 days" if predicate == "answer" else None)
+    judge = _judge(predicate, context, table)
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing, why = Presence.ABSENT, "not in the record"
     if predicate == "done":
@@ -288,7 +292,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
         )
 
         def observed_done(fact: Observation, index: RecordIndex) -> Truth:
-            return fact.status in FINAL and fact.valued and window.holds(fact.when, index.record)
+            return fact.status in FINAL and fact.valued and judge.counts(fact.when, fact.answers, index)
 
         observed = observed_done
         if not any(context.terminology.coding(name) is not None for name in names):
@@ -301,9 +305,9 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             denied = fact.truth is False or bool(fact.answers & NO)
             if fact.status not in FINAL or said == denied:
                 return None
-            inside = window.holds(fact.when, index.record)
+            inside = judge.window.holds(fact.when, index.record)
             return None if not inside else (said if yes else denied)
 
         observed, nothing = observed_answer, Presence.UNKNOWN
     times = whole_number(table, "at_least_times")
-    return Happening(predicate, label, names, reads, _judge(predicate, context, table), times, observed, nothing, why)
+    return Happening(predicate, label, names, reads, judge, times, observed, nothing, why)

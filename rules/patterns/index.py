@@ -90,8 +90,9 @@ class RecordIndex:
         return None if not starts or when is None else when.end >= min(starts)
 
     def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
-        """Was it on or after the latest date of any of `findings`, coded or examined? None: a date is missing."""
+        """Was it on or after the latest date of any of `findings`, coded, examined or concluded in a report? None: a date is missing."""
         coded = (fact.onset or fact.recorded for fact in self.pick(self.conditions, findings) if fact.verification not in NEVER)
         examined = (fact.when for fact in self.pick(self.observations, findings) if fact.truth is not False)
-        starts = [date.start for date in (*coded, *examined) if date is not None]
+        reported = (event.when for event in self.record.events if event.kind == "report" and event.tags & findings)
+        starts = [date.start for date in (*coded, *examined, *reported) if date is not None]
         return None if not starts or when is None else when.end >= max(starts)
