@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from fhir_fixtures import patients
 from rules.knowledge import Knowledge
 from tools.seed import WHOLE, claims
 
@@ -32,3 +33,18 @@ def test_what_covers_a_claim_exists_and_speaks(item: str) -> None:
         return
     assert rule in knowledge().rules
     assert any(vignette.expect in ("fires", "asks") for vignette in rule.vignettes)
+
+
+def test_every_disease_of_the_seed_has_a_patient() -> None:
+    """Of the groups 1 to 4: at least one invented patient whose problem list holds the disease."""
+    coded: set[str] = set()
+    for fixture in patients():
+        for resource in fixture.record:
+            code = resource.get("code")
+            if resource["resourceType"] == "Condition" and isinstance(code, dict):
+                coded |= knowledge().terminology.coding_concepts(code)
+    wanted = {
+        "sma-1", "sma-2", "sma-3", "sma-4", "als", "charcot-marie-tooth", "diabetic-neuropathy", "cidp", "myasthenia-gravis", "duchenne",
+        "becker", "congenital-muscular-dystrophy", "fshd", "metabolic-myopathy", "inflammatory-myopathy",
+    }  # fmt: skip
+    assert {name for name in wanted if not knowledge().terminology.expand(name) & coded} == set()
