@@ -32,10 +32,12 @@ def _best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
 
 
 def _inputs(body: bytes) -> list[Input]:
-    prefetch = orjson.loads(body)["prefetch"]
+    request = orjson.loads(body)
+    prefetch = request["prefetch"]
     bundles = [value for name, value in prefetch.items() if name != "patient" and value]
     resources = [prefetch["patient"], *(entry["resource"] for bundle in bundles for entry in bundle.get("entry", ()))]
-    return [Input(resource, Origin.RECORD) for resource in resources]
+    drafts = request["context"].get("draftOrders", {}).get("entry", ())
+    return [*(Input(resource, Origin.RECORD) for resource in resources), *(Input(entry["resource"], Origin.DRAFT) for entry in drafts)]
 
 
 def cpu(calls: int) -> dict[str, dict[str, float]]:

@@ -12,7 +12,7 @@ from fhir_fixtures.requests_for import request_for
 
 __all__ = ["CASES", "Case", "cases"]
 
-CASES = ("affected", "affected-200", "affected-500", "unaffected")
+CASES = ("affected", "affected-200", "affected-500", "crowded", "unaffected")
 Case = tuple[str, bytes]
 """Hook and body."""
 
@@ -66,6 +66,31 @@ def _request(name: str, conditions: int, resources: int, patient_id: str | None 
     return body if patient_id is None else body.replace(who.patient_id.encode(), patient_id.encode())
 
 
+def _crowded() -> bytes:
+    """Signing three orders for a patient with several diseases, more than ten medicines and 500 resources."""
+    today = datetime.now(UTC)
+    first = patient("mg_azathioprine_allopurinol").moved_to(today.date())
+    about = f"Patient/{first.patient_id}"
+    record, drafts = list(first.record), list(first.drafts)
+    for name in (
+        "pdn_kidney_disease",
+        "gbs_second_ivig",
+        "dermatomyositis_refractory",
+        "opioid_and_pregabalin_als",
+        "imnm_on_statin",
+        "steroid_switched",
+    ):
+        other = patient(name).moved_to(today.date())
+        mine, theirs = about.encode(), f"Patient/{other.patient_id}".encode()
+        more = [orjson.loads(orjson.dumps(one).replace(theirs, mine)) for one in (*other.record, *other.drafts)]
+        drafts += [{**one, "id": f"{name}-{one['id']}".replace("_", "-")} for one in more[len(other.record) :]]
+        record += [
+            {**one, "id": f"{name}-{one['id']}".replace("_", "-")} for one in more[: len(other.record)] if one["resourceType"] != "Patient"
+        ]
+    record += [_vital(number, about, today) for number in range(500 - len(record))]
+    return orjson.dumps(request_for("order-sign", first.name, record, drafts[:3]))
+
+
 def cases() -> Mapping[str, Case]:
     """Every measured request by name."""
     bodies = {
@@ -74,7 +99,7 @@ def cases() -> Mapping[str, Case]:
         "affected-500": _request("mg_generalised_new", 20, 500),
         "unaffected": _request("healthy_adult", 20, 40),
     }
-    return {name: ("patient-view", body) for name, body in bodies.items()}
+    return {name: ("patient-view", body) for name, body in bodies.items()} | {"crowded": ("order-sign", _crowded())}
 
 
 def crowd(size: int) -> list[bytes]:
