@@ -33,6 +33,7 @@ from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
 from cds_hooks.suppression import Suppression
+from cds_hooks.turns import Turns
 
 __all__ = ["Parts", "create_app", "from_environment"]
 
@@ -82,6 +83,7 @@ def create_app(
         suppression=Suppression(database, settings.suppression_days, clock),
         clock=clock,
         health=health,
+        turns=Turns(settings.waiting_calls),
     )
     receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock)
 

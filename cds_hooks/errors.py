@@ -15,7 +15,8 @@
     ├── HttpProblem         NMCDS-112   as raised by the framework
     ├── Unexpected          NMCDS-201   500  exception
     ├── StorageUnavailable  NMCDS-202   503  transient
-    └── NotReady            NMCDS-203   503  transient
+    ├── NotReady            NMCDS-203   503  transient
+    └── Overloaded          NMCDS-204   503  transient
     SettingsError           NMCDS-301   never on the wire: the service does not start
 
 Numbers are never reused. A message names the place and what was expected, never what was found in patient data,
@@ -44,6 +45,7 @@ __all__ = [
     "NotFound",
     "NotJson",
     "NotReady",
+    "Overloaded",
     "Problem",
     "ServiceError",
     "SettingsError",
@@ -243,6 +245,18 @@ class NotReady(ServiceError):
     status = 503
     issue = "transient"
     text = "The service is not ready."
+
+
+class Overloaded(ServiceError):
+    """Too many calls wait for their turn (setting `waiting_calls`); nothing was checked, and asking again soon is right."""
+
+    number = "NMCDS-204"
+    status = 503
+    issue = "transient"
+    text = "The service has too many calls at once; nothing was checked. Please call again."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
 
 
 class SettingsError(Exception):

@@ -26,6 +26,7 @@ from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings
 from cds_hooks.store.writer import Shown, Writer
 from cds_hooks.suppression import Suppression
+from cds_hooks.turns import Turns
 from rules.engine.interface import EngineError
 from rules.findings import Evaluation
 
@@ -64,6 +65,7 @@ class Invoker:
     suppression: Suppression
     clock: Callable[[], datetime]
     health: Health
+    turns: Turns
 
     async def __call__(self, request: Request) -> Response:
         """POST /cds-services/{id}: cards, or a ServiceError that `app` turns into an OperationOutcome."""
@@ -75,7 +77,8 @@ class Invoker:
         call = await self._read(request, service)
         gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
         as_of = self.clock()
-        cards = self._notices(gathered) + await self._cards(call, gathered, as_of)
+        async with self.turns.take():
+            cards = self._notices(gathered) + await self._cards(call, gathered, as_of)
         cards, suppressed = await self.suppression.apply(cards, call.context.patient_id, call.context.user_id)
         self._record(call, service, caller, gathered, cards, suppressed, as_of, started)
         return Response(orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS, media_type="application/json")

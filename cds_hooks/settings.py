@@ -141,6 +141,10 @@ class Settings:
     inline_resources: int = field(
         default=100, metadata=_about(_number(0, 100_000, int), "Calls with more resources than this are evaluated in a thread.")
     )
+    waiting_calls: int = field(
+        default=64,
+        metadata=_about(_number(1, 10_000, int), "Calls that may wait to be evaluated; more are refused with 503."),
+    )
     max_cards: int = field(default=5, metadata=_about(_number(2, 50, int), "Cards in one answer; critical cards are never left out."))
     suppression_days: float = field(
         default=0.0,
