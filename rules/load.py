@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from rules.conditions import Reader
+from rules.fhir_date import Duration
 from rules.findings import Evidence
 from rules.model import STAGES, All, Branch, Card, Leaf, Line, Node, Proposal, Review, Rule, Vignette
 from rules.patterns import Context, Pattern
@@ -51,7 +52,7 @@ CARD = {
 }
 TREATMENTS = "treatment-services"
 SUGGESTION = {"id", "label", "branches", "when", "resource", "recommended", "order"}
-RESOURCE = {"resourceType", "concept", "text", "reason"}
+RESOURCE = {"resourceType", "concept", "text", "reason", "due"}
 EVIDENCE = {"source", "says", "strength", "verified"}
 VIGNETTE = {"name", "on", "hook", "patient", "expect", "branch", "indicator", "suggests", "withholds"}
 
@@ -322,6 +323,7 @@ def _proposal(file: _File, number: int, entry: Mapping[str, object], terminology
     else:
         file.keys(f"{where}resource.", resource, RESOURCE)
         file.choice(f"{where}resource.", resource, "resourceType", RESOURCES)
+        _check_due(file, f"{where}resource.due", resource)
         concept = resource.get("concept")
         if concept is None and not isinstance(resource.get("text"), str):
             file.say(f"{where}resource", "expected a concept, a text or both")
@@ -342,6 +344,20 @@ def _proposal(file: _File, number: int, entry: Mapping[str, object], terminology
         recommended=entry.get("recommended") is True,
         treats=kind == "MedicationRequest" or (kind == "ServiceRequest" and service),
     )
+
+
+def _check_due(file: _File, where: str, resource: Mapping[str, object]) -> None:
+    """`due` is ["90 days", "180 days"]: from and to, counted from the day of the call; for a service or a visit."""
+    if "due" not in resource:
+        return
+    due = resource["due"]
+    try:
+        lengths = [Duration.parse(str(one)) for one in due] if isinstance(due, list) else []
+    except ValueError as problem:
+        file.say(where, str(problem))
+        return
+    if len(lengths) != 2 or resource.get("resourceType") not in {"Appointment", "ServiceRequest"}:
+        file.say(where, f"found {due!r}, expected two durations, from and to, on an Appointment or ServiceRequest")
 
 
 def _evidence(file: _File, number: int, entry: Mapping[str, object], sources: frozenset[str]) -> Evidence:

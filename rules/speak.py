@@ -203,7 +203,7 @@ class Speaker:
             if barrier is not None:
                 withheld[Withheld(self.name(proposal), *barrier)] = None
                 continue
-            resource = draft_resource(proposal.resource, proposal.label, patient, self.terminology)
+            resource = draft_resource(proposal.resource, proposal.label, patient, self.terminology, world.record.as_of)
             yield Suggestion(proposal.label, "create", resource, None, proposal.concept, proposal.recommended)
         if asks and reasons.missing:
             wanted = ", ".join(sorted({thing_in_words(gap.what, self.terminology) for gap in reasons.missing}))
