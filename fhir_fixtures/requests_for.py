@@ -30,6 +30,7 @@ PREFETCH_TYPES = (
     "ImagingStudy",
     "Immunization",
     "MedicationAdministration",
+    "MedicationDispense",
     "MedicationRequest",
     "MedicationStatement",
     "Observation",
