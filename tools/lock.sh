@@ -1,6 +1,6 @@
 #!/bin/sh
 # Pin all dependencies with hashes for every platform; no index address goes into the files.
-# requirements.lock: everything, for development and CI. requirements-runtime.lock: the same versions without the extras, for the container.
+# requirements.lock: everything, for development and CI. requirements-runtime.lock: the same versions for the container: the service with PostgreSQL and tracing.
 set -eu
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .venv/bin/uv)
@@ -13,4 +13,4 @@ pin() {
         --custom-compile-command "make lock" "$@"
 }
 pin --all-extras pyproject.toml -o requirements.lock
-pin --constraint requirements.lock --no-annotate pyproject.toml -o requirements-runtime.lock
+pin --constraint requirements.lock --no-annotate --extra postgresql --extra tracing pyproject.toml -o requirements-runtime.lock
