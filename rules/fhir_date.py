@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 __all__ = ["CLOCK_SKEW", "ZONE_SKEW", "Age", "Duration", "FhirDate", "Precision", "age", "reached"]
@@ -132,9 +133,7 @@ class FhirDate:
         """Is it dated in the `duration` up to `as_of`? A future value never is; see the head of this file."""
         if self.is_future(as_of):
             return False
-        limit = duration.before(as_of)
-        if not self.has_time and not duration.is_exact:
-            limit = limit.replace(hour=0, minute=0, second=0, microsecond=0)
+        limit = _limit(as_of, duration, whole_days=not self.has_time and not duration.is_exact)
         if self.start >= limit:
             return True
         return False if min(self.end, as_of) < limit else None
@@ -183,6 +182,13 @@ def reached(birth: FhirDate, as_of: datetime, limit: Duration) -> bool | None:
     if limit.after(_midnight(birth.end)).date() <= today:
         return True
     return False if limit.after(_midnight(birth.start)).date() > today else None
+
+
+@lru_cache(maxsize=256)  # the moment of one call and the lengths that rules name; nothing of a patient
+def _limit(as_of: datetime, duration: Duration, whole_days: bool) -> datetime:
+    """The first moment that is within."""
+    limit = duration.before(as_of)
+    return _midnight(limit) if whole_days else limit
 
 
 def _midnight(moment: datetime) -> datetime:

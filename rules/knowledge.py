@@ -13,12 +13,13 @@ from rules.engine.interface import Budget, Program, ProgramError
 from rules.evaluate import Evaluator
 from rules.extract import Input, extract
 from rules.findings import Evaluation
-from rules.load import KnowledgeError, load_rules, load_sources
+from rules.load import KnowledgeError, load_rules, load_sources, load_typical
 from rules.match import Matcher
 from rules.model import Leaf, Rule, nodes_of
 from rules.patterns import Pattern
 from rules.site import Site
 from rules.terminology import Terminology
+from rules.typical import typical_facts
 from rules.words import fact_in_words
 
 __all__ = ["VERSION", "Knowledge"]
@@ -40,6 +41,7 @@ class Knowledge:
         site: Site,
         compiled: Compiled,
         rules: tuple[Rule, ...],
+        typical: tuple[Mapping[str, object], ...],
         *,
         watchdog: bool = False,
     ) -> None:
@@ -52,8 +54,7 @@ class Knowledge:
         self.patterns = patterns
         self.compiled = compiled
         matcher = Matcher(compiled.leaves, patterns)
-        ordinary = matcher.ordinary()
-        self.engine = build_engine(engine, compiled.program, watchdog, (ordinary.sure, ordinary.possible))
+        self.engine = build_engine(engine, compiled.program, watchdog, typical_facts(typical, matcher, terminology))
         self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets)
         self._by_id = {rule.id: rule for rule in every}
         self._reads = self._reading()
@@ -89,7 +90,8 @@ class Knowledge:
         speaking = tuple(rule for rule in active if rule.id not in site.off and (rule.review.checked_by or not site.require_review))
         if speaking != active:  # a site's choice; what it leaves out was checked above with the rest
             compiled = compile_rules(speaking, terminology)
-        return cls(loaded.rules, loaded.patterns, terminology, sources, engine, site, compiled, speaking, watchdog=watchdog)
+        typical = load_typical(HERE / "typical.toml")
+        return cls(loaded.rules, loaded.patterns, terminology, sources, engine, site, compiled, speaking, typical, watchdog=watchdog)
 
     def rule(self, identifier: str) -> Rule | None:
         """A rule by id, active or not."""

@@ -6,27 +6,24 @@ import csv
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
 
 from rules.conditions import Reader
-from rules.fhir_date import Duration
 from rules.findings import Evidence
-from rules.model import STAGES, All, Branch, Card, Leaf, Line, Node, Proposal, Review, Rule, Vignette
+from rules.load_card import load_card
+from rules.model import STAGES, All, Branch, Card, Leaf, Node, Review, Rule, Vignette
 from rules.patterns import Context, Pattern
 from rules.patterns.person import HOOKS
+from rules.rule_file import INDICATORS, RuleFile, summary
 from rules.site import Site
 from rules.tables import table_branches
 from rules.terminology import Terminology
 
-__all__ = ["KnowledgeError", "Loaded", "load_rules"]
+__all__ = ["KnowledgeError", "Loaded", "load_rules", "load_sources", "load_typical"]
 
 PATHWAYS = ("immunosuppressive", "analgesic", "referral", "monitoring", "education", "manual-therapy", "safety")
-INDICATORS = ("critical", "warning", "info")
 UNKNOWNS = ("ask", "note", "silent")
-RESOURCES = ("ServiceRequest", "MedicationRequest", "Task", "CarePlan", "Appointment", "CommunicationRequest")
-SUMMARY_LIMIT = 140
 LIFELONG_PATHWAYS = {"safety", "referral", "monitoring", "education", "manual-therapy"}
 TOP = {
     "id", "version", "status", "draft_reason", "title", "pathway", "stage", "hooks", "line", "population", "when", "then", "branch", "card",
@@ -35,24 +32,6 @@ TOP = {
 }  # fmt: skip
 WHEN = {"all", "any", "unless", "unknown"}
 BRANCH = WHEN | {"id", "indicator", "summary", "line", "lines", "ask", "silent", "concludes", "blocks"}
-LEAFLETS = Path(__file__).parent / "leaflets"
-CARD = {
-    "indicator",
-    "summary",
-    "detail",
-    "override_reasons",
-    "provisional",
-    "family",
-    "joins",
-    "yields",
-    "ask_summary",
-    "lines",
-    "leaflets",
-    "suggestions",
-}
-TREATMENTS = "treatment-services"
-SUGGESTION = {"id", "label", "branches", "when", "resource", "recommended", "order"}
-RESOURCE = {"resourceType", "concept", "text", "reason", "due"}
 EVIDENCE = {"source", "says", "strength", "verified"}
 VIGNETTE = {"name", "on", "hook", "patient", "expect", "branch", "indicator", "suggests", "withholds"}
 
@@ -74,69 +53,6 @@ class Loaded:
     problems: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _File:
-    """One rule file being read."""
-
-    name: str
-    data: Mapping[str, object]
-    reader: Reader
-    problems: list[str] = field(default_factory=list)
-
-    def say(self, key: str, text: str) -> None:
-        self.problems.append(f"{self.name}: {key}: {text}")
-
-    def keys(self, where: str, table: Mapping[str, object], allowed: set[str]) -> None:
-        for key in table:
-            if key not in allowed:
-                near = difflib.get_close_matches(key, allowed, 1)
-                hint = f", did you mean {near[0]!r}?" if near else f", expected one of {', '.join(sorted(allowed))}"
-                self.say(f"{where}{key}", f"unknown key{hint}")
-
-    def text(self, where: str, table: Mapping[str, object], key: str, default: str | None = None) -> str:
-        value = table.get(key, default)
-        if not isinstance(value, str):
-            self.say(f"{where}{key}", f"found {value!r}, expected a text")
-            return ""
-        return value
-
-    def texts(self, where: str, table: Mapping[str, object], key: str) -> tuple[str, ...]:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.say(f"{where}{key}", f"found {value!r}, expected a list of texts")
-            return ()
-        return tuple(value)
-
-    def choice(self, where: str, table: Mapping[str, object], key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
-        value = table.get(key, default)
-        if value not in allowed:
-            near = difflib.get_close_matches(str(value), allowed, 1)
-            self.say(f"{where}{key}", f"found {value!r}, expected {', '.join(allowed)}" + (f"; did you mean {near[0]!r}?" if near else ""))
-            return allowed[0]
-        return str(value)
-
-    def table(self, where: str, table: Mapping[str, object], key: str) -> Mapping[str, object]:
-        value = table.get(key, {})
-        if not isinstance(value, Mapping):
-            self.say(f"{where}{key}", f"found {value!r}, expected a table")
-            return {}
-        return value
-
-    def tables(self, where: str, table: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-            self.say(f"{where}{key}", f"found {value!r}, expected tables [[{key}]]")
-            return []
-        return list(value)
-
-    def day(self, where: str, table: Mapping[str, object], key: str) -> date:
-        value = table.get(key)
-        if not isinstance(value, date):
-            self.say(f"{where}{key}", f"found {value!r}, expected a date such as 2026-11-22")
-            return date(1970, 1, 1)
-        return value
-
-
 def load_rules(folder: Path, terminology: Terminology, site: Site, sources: frozenset[str]) -> Loaded:
     """Read every `*.toml` under `folder`. Files beginning with "_" are skipped."""
     patterns: dict[Leaf, Pattern] = {}
@@ -152,7 +68,7 @@ def load_rules(folder: Path, terminology: Terminology, site: Site, sources: froz
             continue
         pathway, stage = str(data.get("pathway")), str(data.get("stage"))
         lifelong = stage in {"safety", "monitoring"} or pathway in LIFELONG_PATHWAYS
-        file = _File(name, data, Reader(Context(terminology, site.thresholds, lifelong), patterns))
+        file = RuleFile(name, data, Reader(Context(terminology, site.thresholds, lifelong), patterns))
         rule = _rule(file, path, terminology, site, sources)
         problems += file.problems + [f"{name}: {problem}" for problem in file.reader.problems]
         if rule.id in seen:
@@ -162,7 +78,7 @@ def load_rules(folder: Path, terminology: Terminology, site: Site, sources: froz
     return Loaded(tuple(sorted(rules, key=lambda rule: rule.id)), patterns, tuple(problems))
 
 
-def _rule(file: _File, path: Path, terminology: Terminology, site: Site, sources: frozenset[str]) -> Rule:
+def _rule(file: RuleFile, path: Path, terminology: Terminology, site: Site, sources: frozenset[str]) -> Rule:
     data = file.data
     file.keys("", data, TOP)
     identifier = file.text("", data, "id")
@@ -177,7 +93,7 @@ def _rule(file: _File, path: Path, terminology: Terminology, site: Site, sources
     for hook in hooks:
         if hook not in HOOKS:
             file.say("hooks", f"found {hook!r}, expected {', '.join(HOOKS)}")
-    card = _card(file, terminology) if "card" in data else None
+    card = load_card(file, terminology) if "card" in data else None
     if card is not None and not hooks:
         file.say("hooks", "found none, expected at least one for a rule with a card")
     branches = _branches(file, card, stage, identifier, terminology)
@@ -214,7 +130,7 @@ def _rule(file: _File, path: Path, terminology: Terminology, site: Site, sources
     )
 
 
-def _branches(file: _File, card: Card | None, stage: str, identifier: str, terminology: Terminology) -> tuple[Branch, ...]:
+def _branches(file: RuleFile, card: Card | None, stage: str, identifier: str, terminology: Terminology) -> tuple[Branch, ...]:
     data = file.data
     when, then = file.table("", data, "when"), file.table("", data, "then")
     file.keys("when.", when, WHEN)
@@ -238,7 +154,7 @@ def _branches(file: _File, card: Card | None, stage: str, identifier: str, termi
                 unless=(*excluded, *file.reader.nodes(f"{where}unless", entry.get("unless", []))),
                 unknown=file.choice(where, entry, "unknown", UNKNOWNS, default),  # type: ignore[arg-type]
                 indicator=file.choice(where, entry, "indicator", INDICATORS, card.indicator if card else "info"),  # type: ignore[arg-type]
-                summary=_summary(file, f"{where}summary", file.text(where, entry, "summary", card.summary if card else "")),
+                summary=summary(file, f"{where}summary", file.text(where, entry, "summary", card.summary if card else "")),
                 lines=own_lines,
                 ask=entry.get("ask") is True,
                 silent=entry.get("silent") is True or card is None,
@@ -261,7 +177,7 @@ def _branches(file: _File, card: Card | None, stage: str, identifier: str, termi
     return tuple(branches)
 
 
-def _include(file: _File, where: str, table: Mapping[str, object]) -> tuple[Node, ...]:
+def _include(file: RuleFile, where: str, table: Mapping[str, object]) -> tuple[Node, ...]:
     parts = list(file.reader.nodes(f"{where}.all", table.get("all", [])))
     if table.get("any"):
         node = file.reader.node(where, {"any": table["any"]})
@@ -270,97 +186,7 @@ def _include(file: _File, where: str, table: Mapping[str, object]) -> tuple[Node
     return tuple(parts)
 
 
-def _summary(file: _File, key: str, text: str) -> str:
-    if len(text) >= SUMMARY_LIMIT:
-        file.say(key, f"found {len(text)} characters, expected fewer than {SUMMARY_LIMIT} (CDS Hooks)")
-    return text
-
-
-def _card(file: _File, terminology: Terminology) -> Card:
-    card = file.table("", file.data, "card")
-    file.keys("card.", card, CARD)
-    lines = []
-    for number, entry in enumerate(file.tables("card.", card, "lines")):
-        where = f"card.lines[{number}]"
-        file.keys(f"{where}.", entry, {"when", "text"})
-        node = file.reader.node(f"{where}.when", entry.get("when"))
-        if node is not None:
-            lines.append(Line(node, file.text(f"{where}.", entry, "text")))
-    leaflets: list[Line] = []
-    for number, entry in enumerate(file.tables("card.", card, "leaflets")):
-        where = f"card.leaflets[{number}]"
-        file.keys(f"{where}.", entry, {"when", "page"})
-        node = file.reader.node(f"{where}.when", entry.get("when"))
-        page = file.text(f"{where}.", entry, "page")
-        if not (LEAFLETS / f"{page}.md").is_file():
-            file.say(f"{where}.page", f"found {page!r}, expected a file in rules/leaflets without its .md")
-        if node is not None:
-            leaflets.append(Line(node, page))
-    proposals = [_proposal(file, number, entry, terminology) for number, entry in enumerate(file.tables("card.", card, "suggestions"))]
-    return Card(
-        indicator=file.choice("card.", card, "indicator", INDICATORS),  # type: ignore[arg-type]
-        summary=_summary(file, "card.summary", file.text("card.", card, "summary")),
-        detail=file.texts("card.", card, "detail"),
-        override_reasons=file.texts("card.", card, "override_reasons"),
-        keep_level=file.choice("card.", card, "provisional", ("lower", "keep"), "lower") == "keep",
-        family=file.text("card.", card, "family", "") or None,
-        joins=file.texts("card.", card, "joins"),
-        yields=card.get("yields") is True,
-        ask_summary=_summary(file, "card.ask_summary", file.text("card.", card, "ask_summary", "")),
-        lines=tuple(lines),
-        leaflets=tuple(leaflets),
-        proposals=tuple(proposals),
-    )
-
-
-def _proposal(file: _File, number: int, entry: Mapping[str, object], terminology: Terminology) -> Proposal:
-    where = f"card.suggestions[{number}]."
-    file.keys(where, entry, SUGGESTION)
-    resource = file.table(where, entry, "resource")
-    action = "create"
-    if "order" in entry:
-        action = file.choice(where, entry, "order", ("delete",))
-    else:
-        file.keys(f"{where}resource.", resource, RESOURCE)
-        file.choice(f"{where}resource.", resource, "resourceType", RESOURCES)
-        _check_due(file, f"{where}resource.due", resource)
-        concept = resource.get("concept")
-        if concept is None and not isinstance(resource.get("text"), str):
-            file.say(f"{where}resource", "expected a concept, a text or both")
-        if isinstance(concept, str):
-            try:
-                terminology.expand(concept)
-            except KeyError:
-                file.say(f"{where}resource.concept", f"found {concept!r}, expected a concept; did you mean {terminology.suggest(concept)}?")
-    node = file.reader.node(f"{where}when", entry["when"]) if "when" in entry else None
-    kind, wanted = resource.get("resourceType"), resource.get("concept")
-    service = isinstance(wanted, str) and terminology.knows(TREATMENTS) and wanted in terminology.expand(TREATMENTS)
-    return Proposal(
-        label=file.text(where, entry, "label"),
-        action="delete" if action == "delete" else "create",
-        resource=resource,
-        branches=frozenset(file.texts(where, entry, "branches")),
-        when=node,
-        recommended=entry.get("recommended") is True,
-        treats=kind == "MedicationRequest" or (kind == "ServiceRequest" and service),
-    )
-
-
-def _check_due(file: _File, where: str, resource: Mapping[str, object]) -> None:
-    """`due` is ["90 days", "180 days"]: from and to, counted from the day of the call; for a service or a visit."""
-    if "due" not in resource:
-        return
-    due = resource["due"]
-    try:
-        lengths = [Duration.parse(str(one)) for one in due] if isinstance(due, list) else []
-    except ValueError as problem:
-        file.say(where, str(problem))
-        return
-    if len(lengths) != 2 or resource.get("resourceType") not in {"Appointment", "ServiceRequest"}:
-        file.say(where, f"found {due!r}, expected two durations, from and to, on an Appointment or ServiceRequest")
-
-
-def _evidence(file: _File, number: int, entry: Mapping[str, object], sources: frozenset[str]) -> Evidence:
+def _evidence(file: RuleFile, number: int, entry: Mapping[str, object], sources: frozenset[str]) -> Evidence:
     where = f"evidence[{number}]."
     file.keys(where, entry, EVIDENCE)
     source = file.text(where, entry, "source")
@@ -375,7 +201,7 @@ def _evidence(file: _File, number: int, entry: Mapping[str, object], sources: fr
     )
 
 
-def _vignette(file: _File, number: int, entry: Mapping[str, object], branches: set[str]) -> Vignette:
+def _vignette(file: RuleFile, number: int, entry: Mapping[str, object], branches: set[str]) -> Vignette:
     where = f"vignette[{number}]."
     file.keys(where, entry, VIGNETTE)
     branch = entry.get("branch")
@@ -401,3 +227,8 @@ def load_sources(folder: Path) -> Mapping[str, Mapping[str, str]]:
     """`sources.csv` by id: organisation, title, year, doi, url, verified."""
     with (folder / "sources.csv").open(encoding="utf-8", newline="") as handle:
         return {row["id"]: row for row in csv.DictReader(handle)}
+
+
+def load_typical(path: Path) -> tuple[Mapping[str, object], ...]:
+    """The typical patients of `rules/typical.toml`, in the words of vignettes."""
+    return tuple(tomllib.loads(path.read_text(encoding="utf-8"))["patients"])

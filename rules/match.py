@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rules.facts import Person, Presence, Record
-from rules.fhir_date import FhirDate
+from rules.facts import Presence, Record
 from rules.model import Leaf
 from rules.patterns import Pattern, RecordIndex, Verdict
 
@@ -47,12 +46,6 @@ class Matcher:
         for name in record.unread:
             touched.update(self.by_type.get(name, ()))
         return self._judge(touched, index)
-
-    def ordinary(self) -> Matched:
-        """An adult with nothing on file, seen at patient-view: what most calls have most of."""
-        person = Person("Patient/ordinary", FhirDate.parse("1955"), "female")
-        index = RecordIndex(Record(as_of=datetime(2000, 1, 1, tzinfo=UTC), hook="patient-view", person=person))
-        return self._judge(set(self.always), index)
 
     def _judge(self, touched: set[int], index: RecordIndex) -> Matched:
         verdicts = dict(self._blank.verdicts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Literal
 
 from rules.engine.checked import CheckedEngine
@@ -13,10 +14,10 @@ __all__ = ["build_engine"]
 
 
 def build_engine(
-    kind: Literal["checked", "durable", "reference"], program: Program, watchdog: bool = False, ordinary: Facts | None = None
+    kind: Literal["checked", "durable", "reference"], program: Program, watchdog: bool = False, typical: Sequence[Facts] = ()
 ) -> Engine:
-    """Load `program` into a back-end. `watchdog` (for services) ends the process when durable_rules does not come back; `ordinary`: the
-    facts of an ordinary patient, (sure, possible), which make runs like it cheap and change no outcome.
+    """Load `program` into a back-end. `watchdog` (for services) ends the process when durable_rules does not come back; `typical`: the
+    facts of typical patients, (sure, possible), which make runs like them cheap and change no outcome.
 
     Raises ProgramError, and RuntimeError when durable_rules cannot be used here.
     """
@@ -26,5 +27,5 @@ def build_engine(
         raise RuntimeError('durable_rules does not run on Python 3.13 or newer: choose the engine "reference"')
     from rules.engine.durable import DurableEngine  # noqa: PLC0415  (absent on newer Pythons)
 
-    durable = DurableEngine(program, watchdog, ordinary)
+    durable = DurableEngine(program, watchdog, typical)
     return durable if kind == "durable" else CheckedEngine(ReferenceEngine(program), durable)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import faulthandler
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from threading import Lock
 from time import monotonic
-from typing import Literal
+from typing import Literal, cast
 
-from rules.engine.background import Background, Settled, reach
+from rules.engine.background import Background, Frame, Solved, nearest
 from rules.engine.chunks import ALWAYS, Condition, Layer, Name, Step, cut, ranks
 from rules.engine.interface import Budget, EngineError, Facts, Outcome, Program, ProgramError
 from rules.engine.ruleset import Ruleset, Session
@@ -33,11 +33,11 @@ class DurableEngine:
 
     name: Literal["durable"] = "durable"
 
-    def __init__(self, program: Program, watchdog: bool = False, ordinary: Facts | None = None) -> None:
+    def __init__(self, program: Program, watchdog: bool = False, typical: Sequence[Facts] = ()) -> None:
         """Load the program and try out every ruleset. Raises ProgramError.
 
         With `watchdog`, a run stuck in the C core WATCHDOG_S beyond its budget ends the process, stack frames (no values) on stderr; only
-        one engine of a process may have it. `ordinary` are the facts that most runs have most of; they make runs cheaper, no different."""
+        one engine of a process may have it. `typical` are facts as many runs have them; they make runs like them cheaper, no different."""
         program.check()
         self._ids = tuple(clause.id for clauses in program.passes for clause in clauses)
         self._layers: list[tuple[Layer, list[Ruleset]]] = []
@@ -48,7 +48,7 @@ class DurableEngine:
         weakref.finalize(self, _delete, loaded)
         first = 0
         for clauses in program.passes:
-            for rank in ranks(clauses, first, ordinary[1] if ordinary else frozenset()):
+            for rank in ranks(clauses, first, typical[0][1] if typical else frozenset()):
                 layer = cut(rank)
                 for chunk in layer.chunks:
                     try:
@@ -59,16 +59,28 @@ class DurableEngine:
                 if layer.chunks:
                     self._layers.append((layer, loaded[-len(layer.chunks) :]))
             first += len(clauses)
-        self._background = self._settle(*ordinary) if ordinary else None
+        steps = (step for layer, _ in self._layers for chunk in layer.chunks for step in chunk.steps)
+        self._unnamed: frozenset[Name] = frozenset({ALWAYS, *(step.head for step in steps if step.clause is None)})
+        self._frames = [Frame.of(layer) for layer, _ in self._layers] if typical else []
+        self._backgrounds: list[Background] = []
+        for sure, possible in typical:
+            self._backgrounds.append(self._settle(sure, possible))
 
     def _settle(self, sure: frozenset[str], possible: frozenset[str]) -> Background:
+        """Solve one background; from the second on, from the nearest that is there."""
         run = _Run(sure, possible, Budget(10**6, 10**6, 60.0))
-        solved = []
-        for layer, rulesets in self._layers:
+        start = nearest(self._backgrounds, sure, possible) if self._backgrounds else None
+        first = self._backgrounds[0] if self._backgrounds else Background(sure, possible)
+        made = Background(sure, possible, sure ^ first.sure, possible ^ first.possible)
+        changed = start.differing(sure, possible) if start else set()
+        for number, (layer, rulesets) in enumerate(self._layers):
             run.log = {}
-            run.solve(layer, rulesets)
-            solved.append(Settled.of(layer, run.log, run.sure, run.possible))
-        return Background(sure, possible, tuple(solved))
+            if start:
+                run.differ(layer, rulesets, self._frames[number], start.layers[number], changed)
+            else:
+                run.solve(layer, rulesets)
+            made.layers.append(Solved.of(self._frames[number], run.log, run.sure, run.possible))
+        return made
 
     def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
         """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); ValueError when `sure` is not a subset of `possible`."""
@@ -81,27 +93,28 @@ class DurableEngine:
         try:
             if self._poisoned:
                 raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
-            changed = self._background.differing(sure, possible) if self._background else set()
-            self._solve(run, changed, budget.seconds + WATCHDOG_S)
+            self._solve(run, sure, possible, budget.seconds + WATCHDOG_S)
         finally:
             self._lock.release()
-        held = frozenset(name for name in run.possible if isinstance(name, str))
+        held = frozenset(cast("set[str]", run.possible - self._unnamed))
         _limit_facts(len(held), budget)
         return Outcome(
-            sure=frozenset(name for name in run.sure if isinstance(name, str)),
+            sure=frozenset(cast("set[str]", run.sure - self._unnamed)),
             possible=held,
             fired=tuple(self._ids[number] for number in sorted(run.fired)),
             fired_possible=tuple(self._ids[number] for number in sorted(run.fired_possible)),
         )
 
-    def _solve(self, run: _Run, changed: set[Name], last_s: float) -> None:
+    def _solve(self, run: _Run, sure: frozenset[str], possible: frozenset[str], last_s: float) -> None:
         if self._watchdog:
             faulthandler.dump_traceback_later(last_s, exit=True)
         try:
             run.check()
+            start = nearest(self._backgrounds, sure, possible) if self._backgrounds else None
+            changed = start.differing(sure, possible) if start else set()
             for number, (layer, rulesets) in enumerate(self._layers):
-                if self._background:
-                    run.differ(layer, rulesets, self._background.layers[number], changed)
+                if start:
+                    run.differ(layer, rulesets, self._frames[number], start.layers[number], changed)
                 else:
                     run.solve(layer, rulesets)
                 run.check()
@@ -137,20 +150,26 @@ class _Run:
         if monotonic() >= self._deadline:
             raise EngineError("deadline", f"not done after {self._budget.seconds} s")
 
-    def differ(self, layer: Layer, rulesets: list[Ruleset], settled: Settled, changed: set[Name]) -> None:
+    def differ(self, layer: Layer, rulesets: list[Ruleset], frame: Frame, solved: Solved, changed: set[Name]) -> None:
         """Solve what `changed` reaches, take the rest as it was in the background; then `changed` is what differs after this layer."""
-        steps, heads = reach(settled, changed)
-        for number, step, sure in settled.fired:
+        steps, heads = frame.reach(changed)
+        if not steps and self.log is None:
+            self.sure |= solved.concluded[0]
+            self.possible |= solved.concluded[1]
+            self.fired |= solved.clauses[0]
+            self.fired_possible |= solved.clauses[1]
+            return
+        for number, sure in solved.fired:
             if number not in steps:
-                self._fire(step, sure=sure)
+                self._fire(frame.steps[number], sure=sure)
         asked: dict[int, dict[Condition, None]] = {}
         for number in steps:
-            step = settled.steps[number]
+            step = frame.steps[number]
             if self._could_fire(step, heads):
-                asked.setdefault(settled.home[number], {}).update(dict.fromkeys(step.conditions))
+                asked.setdefault(frame.home[number], {}).update(dict.fromkeys(step.conditions))
         self.solve(layer, rulesets, asked)
         for head in heads:
-            same = (head in self.sure) == (head in settled.sure) and (head in self.possible) == (head in settled.possible)
+            same = (head in self.sure) == (head in solved.sure) and (head in self.possible) == (head in solved.possible)
             (changed.discard if same else changed.add)(head)
 
     def _could_fire(self, step: Step, heads: set[Name]) -> bool:

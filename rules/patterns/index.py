@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
@@ -32,6 +33,7 @@ class RecordIndex:
 
     __slots__ = (
         "allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "ordered", "record", "relatives",
+        "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
@@ -40,6 +42,8 @@ class RecordIndex:
         """What calculators worked out, by name and window."""
         self.ordered: dict[frozenset[str], tuple[Observation, ...]] = {}
         """Results of some names, latest first: many conditions ask for the same."""
+        self.weights: list[Decimal | None] = []
+        """The body weight in kg, once it was looked for."""
         self.conditions = _index(record.conditions)
         self.medications = _index(record.medications)
         self.observations = _index(record.observations)

@@ -14,6 +14,7 @@ __all__ = ["course_days", "current", "ended", "given", "past_days", "total_days"
 
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
 SERIES_GAP = timedelta(days=30)
+YEAR = Duration(12, "month")
 
 
 def current(fact: Medication) -> Truth:
@@ -49,10 +50,15 @@ def given(fact: Medication) -> bool:
 
 def weight_kg(index: RecordIndex) -> Decimal | None:
     """The latest body weight of the last 12 months, in kg."""
-    year = Duration.parse("12 months")
+    if not index.weights:
+        index.weights.append(_latest_weight(index))
+    return index.weights[0]
+
+
+def _latest_weight(index: RecordIndex) -> Decimal | None:
     best = None
     for fact in index.observations.get("weight", ()):
-        if fact.value is None or fact.when is None or not fact.when.within(index.record.as_of, year):
+        if fact.value is None or fact.when is None or not fact.when.within(index.record.as_of, YEAR):
             continue
         if best is None or fact.when.start > best[0]:
             kilograms = fact.value.convert("kg")
