@@ -34,10 +34,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What one hook must answer: rules that fire, rules that ask, or nothing at all. Other rules may speak too, unless `silent`."""
+    """What one hook must answer: rules that fire, rules that ask, rules that say nothing (`quiet`), or nothing at all. Other rules may speak
+    too, unless `silent`."""
 
     expects: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
     silent: bool = False
 
 
@@ -100,7 +102,9 @@ def _read(name: str) -> PatientFixture:
     folder = resources.files(__name__) / "patients"
     about = tomllib.loads((folder / f"{name}.about.toml").read_text(encoding="utf-8"))
     hooks = {
-        hook: Expectation(tuple(entry.get("expects", ())), tuple(entry.get("asks", ())), entry.get("silent", False))
+        hook: Expectation(
+            tuple(entry.get("expects", ())), tuple(entry.get("asks", ())), tuple(entry.get("quiet", ())), entry.get("silent", False)
+        )
         for hook, entry in about["hooks"].items()
     }
     bundle: Resource = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))

@@ -93,6 +93,7 @@ def differences(knowledge: Knowledge, answered: Answered, promise: Expectation |
 
     lines = [f"{rule}: expected to fire, found {said(rule)}" for rule in promise.expects if found.get(rule) != "fires"]
     lines += [f"{rule}: expected to ask, found {said(rule)}" for rule in promise.asks if found.get(rule) != "a question"]
+    lines += [f"{rule}: expected silence, found {said(rule)}" for rule in promise.quiet if rule in found]
     if promise.silent:
         lines += [f"{rule}: expected no card at all, found {said(rule)}" for rule in sorted(found)]
     return [f"{answered.hook}: {line}" for line in lines]

@@ -24,7 +24,12 @@ def list_fixtures(*, json: bool) -> Exit:
                     "patient": one.patient_id,
                     "resources": len(one.resources),
                     "hooks": {
-                        hook: {"expects": list(promise.expects), "asks": list(promise.asks), "silent": promise.silent}
+                        hook: {
+                            "expects": list(promise.expects),
+                            "asks": list(promise.asks),
+                            "quiet": list(promise.quiet),
+                            "silent": promise.silent,
+                        }
                         for hook, promise in one.hooks.items()
                     },
                 }
@@ -43,5 +48,5 @@ def list_fixtures(*, json: bool) -> Exit:
 
 
 def _promise(promise: Expectation) -> str:
-    said = [*promise.expects, *(f"{rule} asks" for rule in promise.asks)]
+    said = [*promise.expects, *(f"{rule} asks" for rule in promise.asks), *(f"{rule} quiet" for rule in promise.quiet)]
     return "no card" if promise.silent else ", ".join(said)
