@@ -18,7 +18,7 @@ CODES = HERE / "codes"
 
 
 def start(rounds: int = 3) -> dict[str, float]:
-    """Seconds to the first answer (best and worst of some starts), resident MB after it, and CPU seconds to read the codes and all rules."""
+    """Seconds to the first answer (best and worst of some starts), resident MB after it, CPU seconds to read the codes and all rules."""
     hook, body = cases()["affected"]
     call = Call(f"/cds-services/neuromuscular-{hook}", body)
     seconds, memory = [], []

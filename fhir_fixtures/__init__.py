@@ -34,8 +34,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What one hook must answer: rules that fire, rules that ask, rules that say nothing (`quiet`), or nothing at all. Other rules may speak
-    too, unless `silent`."""
+    """What one hook must answer: rules that fire, rules that ask, rules that say nothing (`quiet`), or nothing at all (`silent`).
+
+    Unless `silent`, other rules may speak too."""
 
     expects: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
