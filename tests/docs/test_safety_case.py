@@ -1,0 +1,33 @@
+"""The safety case holds together: every hazard has controls, every control tests, every test exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "SAFETY.md").read_text(encoding="utf-8")
+HAZARDS = {row[1]: set(re.findall(r"C-\d\d", row[2])) for row in re.finditer(r"^\| (H-\d\d) \|.*\| ([C\d -]+) \|$", TEXT, re.MULTILINE)}
+CONTROLS = {row[1]: re.findall(r"`(tests/[^`]+)`", row[2]) for row in re.finditer(r"^\| (C-\d\d) \|(.*)\|$", TEXT, re.MULTILINE)}
+
+
+def test_every_hazard_is_read_and_has_controls_that_exist() -> None:
+    assert len(HAZARDS) == len(re.findall(r"^\| H-", TEXT, re.MULTILINE)) >= 15
+    assert all(controls and controls <= CONTROLS.keys() for controls in HAZARDS.values())
+
+
+def test_every_control_is_used() -> None:
+    assert set().union(*HAZARDS.values()) == CONTROLS.keys()
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_every_control_has_tests_that_exist(control: str) -> None:
+    assert CONTROLS[control]
+    for named in CONTROLS[control]:
+        path, _, function = named.partition("::")
+        assert (ROOT / path).exists(), named
+        if function:
+            source = (ROOT / path).read_text(encoding="utf-8")
+            assert re.search(rf"^(async )?def {function}\(", source, re.MULTILINE), named
