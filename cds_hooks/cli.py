@@ -45,6 +45,8 @@ RuleId = Annotated[str, typer.Argument(metavar="RULE-ID", help="Such as mg-crisi
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=HELP)
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check, list, show, test and count the rules.")
 app.add_typer(rules_app, name="rules")
+fhir_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The knowledge as FHIR R4 resources.")
+app.add_typer(fhir_app, name="fhir")
 
 
 def _version(wanted: bool) -> None:
@@ -81,6 +83,22 @@ def serve(
     from cds_hooks.commands.serve import serve as run  # noqa: PLC0415 - help must be quick
 
     raise typer.Exit(run(host=host, port=port))
+
+
+@fhir_app.command("export")
+def fhir_export(
+    out: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to; made when it is not there.")],
+    rules: Folder = None,
+) -> None:
+    """Write every rule as a PlanDefinition, every name that rules read as a ValueSet, and a Library of them all: one JSON file each.
+
+    [bold]Example[/]
+    \b
+      nmcds fhir export --out artefacts
+    """
+    from cds_hooks.commands.fhir_export import export  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(export(out, rules=rules))
 
 
 @app.command()

@@ -233,6 +233,10 @@ class Terminology:
         )
         return tuple({"system": row.system, "code": row.code, "display": row.display} for row in usable)
 
+    def rows_of(self, concept: str) -> tuple[CodeRow, ...]:
+        """The trusted rows of a concept, as the code lists have them."""
+        return tuple(self._codes.get(concept, ()))
+
     def coding(self, concept: str) -> dict[str, str] | None:
         """The best official coding for a proposal or a vignette; None when there is none (product-level drug codes do not count)."""
         products = {row.code for row in self._codes.get(concept, ()) if row.product_level}

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.app import Parts
+from cds_hooks.pages.artefacts import Artefacts
 from cds_hooks.pages.demo import Demo
 from cds_hooks.pages.endpoints import Endpoints
 from cds_hooks.pages.leaflets import Leaflets
@@ -30,6 +31,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     pages = Pages({"version": knowledge.version, "base_url": parts.settings.url, "docs": parts.settings.docs})
     demo = Demo.load(parts, knowledge, pages, clock)
     leaflets = Leaflets(pages)
+    artefacts = Artefacts(knowledge, parts.settings.url)
     listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
 
     app.add_route("/", _route(demo.open_chart), methods=["GET"])
@@ -40,6 +42,9 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     app.add_route("/rules/{rule_id}", rule.show, methods=["GET"])
     app.add_route("/leaflets", _route(leaflets.list), methods=["GET"])
     app.add_route("/leaflets/{name}", _route(leaflets.show), methods=["GET"])
+    app.add_route("/fhir/metadata", _route(artefacts.metadata), methods=["GET"])
+    app.add_route("/fhir/{kind}", _route(artefacts.search), methods=["GET"])
+    app.add_route("/fhir/{kind}/{id}", _route(artefacts.read), methods=["GET"])
     app.add_route("/static/{name}", _route(pages.file), methods=["GET"])
     if parts.settings.docs:
         app.add_route("/docs", Endpoints(app, pages).show, methods=["GET"])
