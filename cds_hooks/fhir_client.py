@@ -5,15 +5,14 @@ caller or, in open mode, a loopback address; `connecting` checks where it leads.
 to that origin only and is kept nowhere.
 
 One retry at most in a search, for a GET that may be answered when asked again: the connection was reset or closed before an answer
-began (a server may close a kept connection just when it is used again), or 429, 502, 503, 504. It comes after a short random pause, or after the server's Retry-After when that fits into the
-deadline; otherwise not at all.
+began (a server may close a kept connection just when it is used again), or 429, 502, 503, 504. It comes after a short random pause, or
+after the server's Retry-After when that fits into the deadline; otherwise not at all.
 """
 
 from __future__ import annotations
 
 import random
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -50,36 +49,12 @@ WORTHWHILE_S = 0.1  # a retry must have this much of the deadline left
 PARSING_S = 5e-8  # for each byte; measured 2e-8 to 5e-8. Parsing cannot be interrupted, so it must not start too late
 
 
-@dataclass(slots=True)
-class Budget:
-    """What one call has read so far, over all its searches. Safe for threads."""
-
-    bytes: int = 0
-    resources: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def spend(self, size: int, limit: int) -> None:
-        """Count bytes; raises RefusedError past the limit."""
-        with self.lock:
-            self.bytes += size
-            if self.bytes > limit:
-                raise RefusedError(Fault.TOO_MUCH)
-
-    def room(self, wanted: int, limit: int) -> int:
-        """How many of the resources still fit; these are counted."""
-        with self.lock:
-            fits = max(0, min(wanted, limit - self.resources))
-            self.resources += fits
-            return fits
-
-
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A FHIR base URL that was checked, the token for it, and what was read with it: made for one call."""
+    """A FHIR base URL that was checked, and the token for it."""
 
     base: str
     token: str = field(repr=False)
-    budget: Budget = field(default_factory=Budget, repr=False, compare=False)
 
     @property
     def origin(self) -> str:
@@ -173,30 +148,33 @@ class FhirClient:
         search = "?" in query or "://" in query
         seen: set[str] = set()
         retries = iter((True,))
+        bytes_left = self._settings.fetch_limit_bytes
+        resources_left = self._settings.fetch_resources
         while url is not None:
-            if url in seen or len(seen) >= self._settings.fetch_pages:
+            if url in seen or len(seen) >= self._settings.fetch_pages or resources_left <= 0:
                 raise RefusedError(Fault.TOO_MUCH)
             seen.add(url)
             parts = _split(url)
             if f"{parts.scheme}://{parts.netloc}" != access.origin:
                 raise RefusedError(Fault.ELSEWHERE)
-            body = self._get(parts, access, until, circuit, retries)
+            body = self._get(parts, access, until, circuit, retries, bytes_left)
+            bytes_left -= len(body)
             if time.monotonic() + len(body) * PARSING_S > until:
                 raise RefusedError(Fault.TIMEOUT)
             page = read_page(parse_json(body), "answer")
-            room = access.budget.room(len(page.items), self._settings.fetch_resources)
-            yield replace(page, items=page.items[:room])
-            if room < len(page.items):
+            yield replace(page, items=page.items[:resources_left])
+            resources_left -= len(page.items)
+            if resources_left < 0:
                 raise RefusedError(Fault.TOO_MUCH)
             if search and not page.searchset:
                 raise RefusedError(Fault.NOT_RESULT)
-            url = None if page.next_url is None else urljoin(url, page.next_url)
+            url = None if page.next_url is None else _join(url, page.next_url)
 
-    def _get(self, url: SplitResult, access: Access, until: float, circuit: Circuit, retries: Iterator[bool]) -> bytes:
+    def _get(self, url: SplitResult, access: Access, until: float, circuit: Circuit, retries: Iterator[bool], most: int) -> bytes:
         while True:
             began = time.monotonic()
             try:
-                body = self._send(url, access, until)
+                body = self._send(url, access, until, most)
             except _PassingError as error:
                 if time.monotonic() + error.pause_s + WORTHWHILE_S > until or not next(retries, False):
                     _record(circuit, error.fault, began, fair=True)
@@ -210,7 +188,7 @@ class FhirClient:
                 circuit.record(True, began)
                 return body
 
-    def _send(self, url: SplitResult, access: Access, until: float) -> bytes:
+    def _send(self, url: SplitResult, access: Access, until: float, most: int) -> bytes:
         headers = {"Accept": ACCEPT, "Accept-Encoding": "identity", "Authorization": f"Bearer {access.token}", "Host": url.netloc}
         left = until - time.monotonic()
         if left <= 0:
@@ -220,7 +198,7 @@ class FhirClient:
                 url.geturl(), headers=headers, auth=_no_auth, timeout=(left, left), stream=True, allow_redirects=False
             ) as response:
                 _check_answer(response)
-                return self._read_all(response.raw, until, access.budget)
+                return _read_all(response.raw, until, most)
         except (requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError) as error:
             raise RefusedError(Fault.TIMEOUT) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -229,17 +207,6 @@ class FhirClient:
             if _nothing_came(error):
                 raise _PassingError(Fault.CONNECTION) from error
             raise RefusedError(Fault.CONNECTION) from error
-
-    def _read_all(self, raw: urllib3.response.BaseHTTPResponse, until: float, budget: Budget) -> bytes:
-        chunks: list[bytes] = []
-        while True:
-            if time.monotonic() >= until:
-                raise RefusedError(Fault.TIMEOUT)
-            chunk = raw.read1(CHUNK)
-            if not chunk:
-                return b"".join(chunks)
-            budget.spend(len(chunk), self._settings.fetch_limit_bytes)
-            chunks.append(chunk)
 
     def _fault(self, error: RefusedError, pages: list[Page] | tuple[()]) -> Answer:
         self._metrics.fhir_faults.labels(error.fault.kind).inc()
@@ -294,6 +261,21 @@ def _check_answer(response: requests.Response) -> None:
         raise RefusedError(Fault.NOT_FHIR)
 
 
+def _read_all(raw: urllib3.response.BaseHTTPResponse, until: float, most: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        if time.monotonic() >= until:
+            raise RefusedError(Fault.TIMEOUT)
+        chunk = raw.read1(CHUNK)
+        if not chunk:
+            return b"".join(chunks)
+        size += len(chunk)
+        if size > most:
+            raise RefusedError(Fault.TOO_MUCH)
+        chunks.append(chunk)
+
+
 def _split(url: str) -> SplitResult:
     """A URL that means one thing only: http(s), a host, no user, query only where searches have one, no odd characters."""
     if not url.isascii() or any(char <= " " or char in "\\\x7f" for char in url):
@@ -311,6 +293,13 @@ def _split(url: str) -> SplitResult:
     name = f"[{host}]" if ":" in host else host
     netloc = name if port in (None, PORTS[parts.scheme]) else f"{name}:{port}"
     return parts._replace(netloc=netloc)
+
+
+def _join(url: str, link: str) -> str:
+    try:
+        return urljoin(url, link)
+    except ValueError as error:
+        raise RefusedError(Fault.ELSEWHERE) from error
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -136,8 +136,8 @@ class Settings:
     )
     fetch_workers: int = field(default=16, metadata=_about(_number(1, 128, int), "FHIR requests at one time to one server, per process."))
     fetch_pages: int = field(default=20, metadata=_about(_number(1, 1000, int), "Pages read of one search."))
-    fetch_resources: int = field(default=5000, metadata=_about(_number(1, 100_000, int), "Resources fetched for one call."))
-    fetch_limit_bytes: int = field(default=16 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Bytes fetched for one call."))
+    fetch_resources: int = field(default=5000, metadata=_about(_number(1, 100_000, int), "Resources read of one search."))
+    fetch_limit_bytes: int = field(default=16 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Bytes read of one search."))
     fhir_failures: int = field(
         default=3,
         metadata=_about(
