@@ -11,8 +11,10 @@ after the server's Retry-After when that fits into the deadline; otherwise not a
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -30,7 +32,7 @@ from cds_hooks.connecting import PORTS, CheckedAdapter, checked_session
 from cds_hooks.errors import BadJson
 from cds_hooks.faults import Fault, RefusedError
 from cds_hooks.lanes import Lanes
-from cds_hooks.observe import Metrics
+from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings, is_loopback
 
 __all__ = ["Access", "Answer", "CheckedAdapter", "FhirClient", "FhirReader", "RefusedError"]
@@ -39,6 +41,7 @@ ACCEPT = "application/fhir+json; fhirVersion=4.0, application/json;q=0.9"
 ACCEPTED = ("application/fhir+json", "application/json", "text/json")
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 CHUNK = 65536
+LARGE_BODY = 256 * 1024  # bytes
 STATUS = {
     401: Fault.DENIED, 403: Fault.DENIED, 404: Fault.NOT_FOUND, 410: Fault.NOT_FOUND, 429: Fault.OVERLOADED
 }  # fmt: skip
@@ -97,6 +100,7 @@ class FhirClient:
         self._metrics = metrics or Metrics()
         self._lanes = Lanes(settings.fetch_workers, settings.fhir_failures, settings.fhir_pause_s, self._note_circuit)
         self._session = checked_session(settings, resolve)
+        self._parsing = threading.Lock()
 
     def close(self, *, wait: bool = False) -> None:
         """Stop taking work; threads that still read end with their deadline."""
@@ -132,10 +136,7 @@ class FhirClient:
         """Follow a query (or an absolute `next` link) to its last page; what was read comes back even when the rest did not."""
         pages: list[Page] = []
         try:
-            circuit = self._lanes.circuit(access.origin)
-            if not circuit.allows():
-                raise RefusedError(Fault.CIRCUIT_OPEN)
-            pages.extend(self._pages(access, query, until, circuit))
+            pages.extend(self._pages(access, query, until, self._lanes.circuit(access.origin)))
         except RefusedError as error:
             return self._fault(error, pages)
         except (BadJson, MalformedError):
@@ -157,11 +158,11 @@ class FhirClient:
             parts = _split(url)
             if f"{parts.scheme}://{parts.netloc}" != access.origin:
                 raise RefusedError(Fault.ELSEWHERE)
+            if len(seen) == 1 and not circuit.allows():
+                raise RefusedError(Fault.CIRCUIT_OPEN)
             body = self._get(parts, access, until, circuit, retries, bytes_left)
             bytes_left -= len(body)
-            if time.monotonic() + len(body) * PARSING_S > until:
-                raise RefusedError(Fault.TIMEOUT)
-            page = read_page(parse_json(body), "answer")
+            page = self._parse(body, until)
             yield replace(page, items=page.items[:resources_left])
             resources_left -= len(page.items)
             if resources_left < 0:
@@ -169,6 +170,19 @@ class FhirClient:
             if search and not page.searchset:
                 raise RefusedError(Fault.NOT_RESULT)
             url = None if page.next_url is None else _join(url, page.next_url)
+
+    def _parse(self, body: bytes, until: float) -> Page:
+        """Large bodies one after the other: together they would hold up the whole process until long after the deadline."""
+        if len(body) < LARGE_BODY:
+            return read_page(parse_json(body), "answer")
+        if not self._parsing.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise RefusedError(Fault.TIMEOUT)
+        try:
+            if time.monotonic() + len(body) * PARSING_S > until:
+                raise RefusedError(Fault.TIMEOUT)
+            return read_page(parse_json(body), "answer")
+        finally:
+            self._parsing.release()
 
     def _get(self, url: SplitResult, access: Access, until: float, circuit: Circuit, retries: Iterator[bool], most: int) -> bytes:
         while True:
@@ -213,6 +227,7 @@ class FhirClient:
         return Answer(tuple(pages), error.reason)
 
     def _note_circuit(self, origin: str, opened: bool) -> None:
+        log_event("fhir-circuit", logging.WARNING, kind="opened" if opened else "closed")
         label = "loopback" if is_loopback(urlsplit(origin).hostname or "") else origin
         self._metrics.fhir_circuit_open.labels(label).set(opened)
 

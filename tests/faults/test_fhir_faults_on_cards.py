@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from cds_hooks.app import create_app
+from cds_hooks.faults import Fault
 from cds_hooks.settings import Settings
 from fhir_fixtures import patient
 from rules.knowledge import Knowledge
@@ -19,10 +21,10 @@ from tests.support.fault_server import fault_server
 
 EXPLANATION = "io.github.neuromuscular-cds.explanation"
 FAULTS = {
-    "500": "the FHIR server reported an error",
-    "403": "the FHIR server refused access",
-    "reset": "the FHIR server could not be read",
-    "silent": "the FHIR server did not answer in time",
+    "500": Fault.SERVER_ERROR,
+    "403": Fault.DENIED,
+    "reset": Fault.CONNECTION,
+    "silent": Fault.TIMEOUT,
 }
 
 
@@ -54,7 +56,10 @@ def test_what_could_not_be_read_is_named_on_a_card_with_the_reason(service: Clie
     assert answer.status == 200
     cards = answer.json()["cards"]
     assert cards
-    assert FAULTS[behaviour] in " ".join(not_checked(cards))
-    assert FAULTS[behaviour] in json.dumps([card["detail"] for card in cards])
+    assert FAULTS[behaviour].value in " ".join(not_checked(cards))
+    assert FAULTS[behaviour].value in json.dumps([card["detail"] for card in cards])
     metrics = service.get("/metrics").body.decode()
     assert 'nmcds_unread_total{type="Observation"} 1.0' in metrics
+    counted = dict(re.findall(r'^nmcds_fhir_faults_total\{kind="([a-z-]+)"\} (.*)$', metrics, re.MULTILINE))
+    assert set(counted) == {fault.kind for fault in Fault}
+    assert float(counted[FAULTS[behaviour].kind]) >= 1

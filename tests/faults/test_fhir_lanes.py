@@ -77,6 +77,16 @@ def test_a_trial_after_the_pause_brings_the_server_back(server: FaultServer) -> 
     assert 'nmcds_fhir_circuit_open{server="loopback"} 0.0' in metrics.render().decode()
 
 
+def test_a_question_that_is_refused_before_it_is_asked_is_no_trial(server: FaultServer) -> None:
+    client = FhirClient(Settings(fhir_failures=1, fhir_pause_s=0.2))
+    client.read(Access(server.url("500"), "t"), QUERY, until())
+    threading.Event().wait(0.25)
+    assert (
+        client.read(Access(server.url("good"), "t"), "http://127.0.0.2:1/x", until()).reason == "the FHIR server pointed to another server"
+    )
+    assert client.read(Access(server.url("good"), "t"), QUERY, until()).reason is None
+
+
 def test_a_server_that_is_down_does_not_close_the_way_to_another(server: FaultServer) -> None:
     client = FhirClient(Settings(fhir_failures=1))
     client.read(Access(server.url("500"), "t"), QUERY, until())
