@@ -69,7 +69,7 @@ def create_app(
     metrics = Metrics()
     database = Database(settings.database_url, settings.secret)
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
-    reader = fhir or FhirClient(settings)
+    reader = fhir or FhirClient(settings, metrics)
     health = Health()
     invoker = Invoker(
         settings=settings,
@@ -92,7 +92,7 @@ def create_app(
         _open(database)
         yield
         writer.close()
-        reader.pool.shutdown(wait=False, cancel_futures=True)
+        reader.close()
         database.close()
 
     app = FastAPI(

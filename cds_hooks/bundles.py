@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cds_hooks.body import JsonObject
 
-__all__ = ["Item", "MalformedError", "Page", "read_page"]
+__all__ = ["Item", "MalformedError", "Page", "distinct", "is_subset", "read_page"]
 
-HARMLESS = frozenset(("information", "success"))
+HARMLESS = ("information", "success")  # tuples: a value that is no text may be asked for
+# Issue types that say "not everything", whatever their severity (http://hl7.org/fhir/R4/valueset-issue-type.html).
+INCOMPLETE = ("incomplete", "suppressed", "throttled", "timeout", "too-costly", "transient")
 
 
 class MalformedError(ValueError):
@@ -39,8 +41,9 @@ class Item:
 class Page:
     """One Bundle, or one resource standing alone, without its OperationOutcomes.
 
-    `failed` is true when an OperationOutcome with severity fatal, error or warning came along: the result may not be what was asked
-    for. `hollow` is true when an entry has no resource. `total` is Bundle.total, `next_url` the next page.
+    `failed` is true when an OperationOutcome came instead of a result, or one that says more than "information" came along: the result
+    may not be what was asked for. `hollow` is true when an entry has no resource. `total` is Bundle.total, `next_url` the next page,
+    `searchset` whether it is the Bundle that a search answers with (http://hl7.org/fhir/R4/http.html#search).
     """
 
     items: tuple[Item, ...] = ()
@@ -48,6 +51,7 @@ class Page:
     hollow: bool = False
     total: int | None = None
     next_url: str | None = None
+    searchset: bool = False
 
 
 def read_page(value: object, path: str) -> Page:
@@ -55,7 +59,7 @@ def read_page(value: object, path: str) -> Page:
     resource = _object(value, path)
     kind = _type(resource, path)
     if kind == "OperationOutcome":
-        return Page(failed=_is_failure(resource))
+        return Page(failed=True)
     if kind != "Bundle":
         return Page(items=(Item(resource),))
     found: list[Item] = []
@@ -80,7 +84,32 @@ def read_page(value: object, path: str) -> Page:
         hollow=hollow,
         total=total if isinstance(total, int) and not isinstance(total, bool) else None,
         next_url=_next(resource, path),
+        searchset=resource.get("type") == "searchset",
     )
+
+
+def distinct(items: Iterable[Item]) -> tuple[list[Item], bool]:
+    """Items without repetitions, and whether two of one type and id differ. Pages repeat a resource when the data change in between."""
+    found: list[Item] = []
+    first: dict[tuple[str, str], JsonObject] = {}
+    differ = False
+    for item in items:
+        own = item.resource.get("id")
+        if isinstance(own, str):
+            known = first.setdefault((item.kind, own), item.resource)
+            if known is not item.resource:
+                if known == item.resource:
+                    continue
+                differ = True
+        found.append(item)
+    return found, differ
+
+
+def is_subset(resource: JsonObject) -> bool:
+    """Whether the server left elements out and says so (tag SUBSETTED, http://hl7.org/fhir/R4/search.html#summary)."""
+    meta = resource.get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return any(isinstance(tag, dict) and tag.get("code") == "SUBSETTED" for tag in (tags if isinstance(tags, list) else ()))
 
 
 def _entries(bundle: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
@@ -111,7 +140,7 @@ def _is_failure(outcome: JsonObject) -> bool:
     issues = outcome.get("issue")
     if not isinstance(issues, list) or not issues:
         return True
-    return any(not isinstance(issue, dict) or issue.get("severity") not in HARMLESS for issue in issues)
+    return any(not isinstance(issue, dict) or issue.get("severity") not in HARMLESS or issue.get("code") in INCOMPLETE for issue in issues)
 
 
 def _object(value: object, path: str) -> JsonObject:

@@ -1,54 +1,55 @@
-"""The one door to the network: FHIR reads and searches with the caller's token, inside one deadline.
+"""The one door to FHIR servers: reads and searches with the caller's token, inside one deadline.
 
-`fhirServer` comes from the caller, so it is a request to make requests. It is refused unless it is listed in the settings or, in
-open mode, a loopback address; the address is resolved once, checked, and connected to as checked; redirects are refused and
-`next` links stay on the same origin. The token goes to that origin only and is kept nowhere.
+`fhirServer` comes from the caller, so it is a request to make requests. It is refused unless it is listed in the settings or for the
+caller or, in open mode, a loopback address; `connecting` checks where it leads. `next` links stay on the same origin; the token goes
+to that origin only and is kept nowhere.
+
+One retry at most in a search, for a GET that may be answered when asked again: the connection was reset or closed before an answer
+began (a server may close a kept connection just when it is used again), or 429, 502, 503, 504. It comes after a short random pause, or
+after the server's Retry-After when that fits into the deadline; otherwise not at all.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import logging
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from cds_hooks.body import parse_json
 from cds_hooks.bundles import MalformedError, Page, read_page
+from cds_hooks.circuit import Circuit
+from cds_hooks.connecting import PORTS, CheckedAdapter, checked_session
 from cds_hooks.errors import BadJson
+from cds_hooks.faults import Fault, RefusedError
+from cds_hooks.lanes import Lanes
+from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings, is_loopback
 
-__all__ = ["Access", "Answer", "FhirClient", "FhirReader", "RefusedError"]
+__all__ = ["Access", "Answer", "CheckedAdapter", "FhirClient", "FhirReader", "RefusedError"]
 
 ACCEPT = "application/fhir+json; fhirVersion=4.0, application/json;q=0.9"
 ACCEPTED = ("application/fhir+json", "application/json", "text/json")
-PORTS = {"http": 80, "https": 443}
+CHARSETS = ("utf-8", "utf8", "us-ascii")
 CHUNK = 65536
-TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))  # they stand for IPv4 addresses
-SLOW = "the FHIR server did not answer in time"
-ELSEWHERE = "the FHIR server is not one that this service may call"
-BROKEN = "the FHIR server could not be read"
-STATUS = {401: "the FHIR server refused access", 403: "the FHIR server refused access", 429: "the FHIR server is overloaded"}
-
-
-class RefusedError(Exception):
-    """Not allowed or not possible; `reason` is in words for a clinician and holds nothing that was sent."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+LARGE_BODY = 256 * 1024  # bytes
+STATUS = {
+    401: Fault.DENIED, 403: Fault.DENIED, 404: Fault.NOT_FOUND, 410: Fault.NOT_FOUND, 429: Fault.OVERLOADED
+}  # fmt: skip
+CLASS = {2: Fault.NOT_FHIR, 3: Fault.REDIRECT, 4: Fault.REJECTED, 5: Fault.SERVER_ERROR}
+PASSING = (429, 502, 503, 504)  # statuses after which the same question may be answered
+JITTER_S = (0.02, 0.1)
+WORTHWHILE_S = 0.1  # a retry must have this much of the deadline left
+PARSING_S = 5e-8  # for each byte; measured 2e-8 to 5e-8. Parsing cannot be interrupted, so it must not start too late
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,12 @@ class Access:
 
     base: str
     token: str = field(repr=False)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        parts = urlsplit(self.base)
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,261 +77,244 @@ class Answer:
 class FhirReader(Protocol):
     """What `gathering` needs of the network; tests bring their own."""
 
-    @property
-    def pool(self) -> ThreadPoolExecutor:
-        """Threads for `read`."""
-        ...
-
     def check(self, server: str, listed: tuple[str, ...], token: str) -> Access:
         """Whether this server may be called; raises RefusedError without any connection."""
         ...
 
-    def read(self, access: Access, query: str, until: float) -> Answer:
-        """Read or search; never raises, never goes on after `until` (time.monotonic)."""
+    def submit(self, access: Access, query: str, until: float) -> Future[Answer]:
+        """Read or search in a thread; never raises, never goes on for long after `until` (time.monotonic)."""
+        ...
+
+    def close(self, *, wait: bool = False) -> None:
+        """Take no more work."""
         ...
 
 
 class FhirClient:
     """One requests Session for all threads of a process; `close` ends its threads and connections."""
 
-    def __init__(self, settings: Settings, *, resolve: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics | None = None, *, resolve: Callable[..., list[Any]] = socket.getaddrinfo
+    ) -> None:
         self._settings = settings
-        self.pool = ThreadPoolExecutor(settings.fetch_workers, thread_name_prefix="fhir")
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.clear()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.verify = str(settings.fhir_ca_file) if settings.fhir_ca_file else True
-        adapter = CheckedAdapter(settings, resolve)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._metrics = metrics or Metrics()
+        self._lanes = Lanes(settings.fetch_workers, settings.fhir_failures, settings.fhir_pause_s, self._note_circuit)
+        self._session = checked_session(settings, resolve)
+        self._parsing = threading.Lock()
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = False) -> None:
         """Stop taking work; threads that still read end with their deadline."""
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        self._lanes.close(wait=wait)
         self._session.close()
 
     def check(self, server: str, listed: tuple[str, ...], token: str) -> Access:
         """A listed base URL exactly, or loopback in open mode; raises RefusedError."""
         parts = _split(server)
         if parts.query:
-            raise RefusedError(ELSEWHERE)
+            raise RefusedError(Fault.ADDRESS)
         base = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
-        if base in {f"{s.scheme}://{s.netloc}{s.path}".rstrip("/") for s in map(_split, (*self._settings.fhir_servers, *listed))}:
+        open_mode = self._settings.loopback and self._settings.registry_file is None
+        if open_mode and is_loopback(parts.hostname or ""):
             return Access(base, token)
-        if self._settings.loopback and is_loopback(parts.hostname or ""):
+        allowed = {f"{s.scheme}://{s.netloc}{s.path}".rstrip("/") for s in map(_split, (*self._settings.fhir_servers, *listed))}
+        if parts.scheme == "https" and base in allowed:
             return Access(base, token)
-        raise RefusedError(ELSEWHERE)
+        raise RefusedError(Fault.ADDRESS)
+
+    def submit(self, access: Access, query: str, until: float) -> Future[Answer]:
+        """Read in a thread of the server's own; a server that did not answer lately is not asked."""
+        try:
+            future = self._lanes.submit(access.origin, lambda: self.read(access, query, until))
+        except RefusedError as error:
+            refused: Future[Answer] = Future()
+            refused.set_result(self._fault(error, ()))
+            return refused
+        future.add_done_callback(lambda ended: self._metrics.fhir_faults.labels(Fault.BUSY.kind).inc() if ended.cancelled() else None)
+        return future
 
     def read(self, access: Access, query: str, until: float) -> Answer:
         """Follow a query (or an absolute `next` link) to its last page; what was read comes back even when the rest did not."""
         pages: list[Page] = []
-        url: str | None = query if "://" in query else f"{access.base}/{query}"
-        seen: set[str] = set()
-        budget = self._settings.fetch_limit_bytes
-        resources = 0
         try:
-            while url is not None:
-                if url in seen or len(seen) >= self._settings.fetch_pages or resources > self._settings.fetch_resources:
-                    raise RefusedError("the FHIR server has more data than this service reads")
-                seen.add(url)
-                parts = _split(url)
-                if _origin(parts) != _origin(_split(access.base)):
-                    raise RefusedError("the FHIR server pointed to another server")
-                body = self._get(parts, access.token, until, budget)
-                budget -= len(body)
-                page = read_page(parse_json(body), "answer")
-                pages.append(page)
-                resources += len(page.items)
-                url = None if page.next_url is None else urljoin(url, page.next_url)
+            pages.extend(self._pages(access, query, until, self._lanes.circuit(access.origin)))
         except RefusedError as error:
-            return Answer(tuple(pages), error.reason)
+            return self._fault(error, pages)
         except (BadJson, MalformedError):
-            return Answer(tuple(pages), "the FHIR server answered with something other than FHIR JSON")
+            return self._fault(RefusedError(Fault.NOT_FHIR), pages)
+        self._metrics.fhir_reads.inc()
         return Answer(tuple(pages))
 
-    def _get(self, url: SplitResult, token: str, until: float, budget: int) -> bytes:
-        headers = {"Accept": ACCEPT, "Accept-Encoding": "identity", "Authorization": f"Bearer {token}", "Host": url.netloc}
+    def _pages(self, access: Access, query: str, until: float, circuit: Circuit) -> Iterator[Page]:
+        url: str | None = query if "://" in query else f"{access.base}/{query}"
+        search = "?" in query or "://" in query
+        seen: set[str] = set()
+        retries = iter((True,))
+        bytes_left = self._settings.fetch_limit_bytes
+        resources_left = self._settings.fetch_resources
+        while url is not None:
+            if url in seen or len(seen) >= self._settings.fetch_pages or resources_left <= 0:
+                raise RefusedError(Fault.TOO_MUCH)
+            seen.add(url)
+            parts = _split(url)
+            if f"{parts.scheme}://{parts.netloc}" != access.origin:
+                raise RefusedError(Fault.ELSEWHERE)
+            if len(seen) == 1 and not circuit.allows():
+                raise RefusedError(Fault.CIRCUIT_OPEN)
+            body = self._get(parts, access, until, circuit, retries, bytes_left)
+            bytes_left -= len(body)
+            page = self._parse(body, until)
+            yield replace(page, items=page.items[:resources_left])
+            resources_left -= len(page.items)
+            if resources_left < 0:
+                raise RefusedError(Fault.TOO_MUCH)
+            if search and not page.searchset:
+                raise RefusedError(Fault.NOT_RESULT)
+            url = None if page.next_url is None else _join(url, page.next_url)
+
+    def _parse(self, body: bytes, until: float) -> Page:
+        """Large bodies one after the other: together they would hold up the whole process until long after the deadline."""
+        if len(body) < LARGE_BODY:
+            return read_page(parse_json(body), "answer")
+        if not self._parsing.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise RefusedError(Fault.TIMEOUT)
+        try:
+            if time.monotonic() + len(body) * PARSING_S > until:
+                raise RefusedError(Fault.TIMEOUT)
+            return read_page(parse_json(body), "answer")
+        finally:
+            self._parsing.release()
+
+    def _get(self, url: SplitResult, access: Access, until: float, circuit: Circuit, retries: Iterator[bool], most: int) -> bytes:
+        while True:
+            began = time.monotonic()
+            try:
+                body = self._send(url, access, until, most)
+            except _PassingError as error:
+                if time.monotonic() + error.pause_s + WORTHWHILE_S > until or not next(retries, False):
+                    _record(circuit, error.fault, began, fair=True)
+                    raise
+                self._metrics.fhir_retries.inc()
+                time.sleep(error.pause_s)
+            except RefusedError as error:
+                _record(circuit, error.fault, began, fair=until - began >= self._settings.deadline_s / 2)
+                raise
+            else:
+                circuit.record(True, began)
+                return body
+
+    def _send(self, url: SplitResult, access: Access, until: float, most: int) -> bytes:
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "identity", "Authorization": f"Bearer {access.token}", "Host": url.netloc}
         left = until - time.monotonic()
         if left <= 0:
-            raise RefusedError(SLOW)
+            raise RefusedError(Fault.TIMEOUT)
         try:
             with self._session.get(
                 url.geturl(), headers=headers, auth=_no_auth, timeout=(left, left), stream=True, allow_redirects=False
             ) as response:
-                self._check_answer(response)
-                return _read_all(response.raw, until, budget)
+                _check_answer(response)
+                return _read_all(response.raw, until, most)
         except (requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError) as error:
-            raise RefusedError(SLOW) from error
+            raise RefusedError(Fault.TIMEOUT) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise RefusedError(SLOW if time.monotonic() >= until else BROKEN) from error
+            if time.monotonic() >= until:
+                raise RefusedError(Fault.TIMEOUT) from error
+            if _nothing_came(error):
+                raise _PassingError(Fault.CONNECTION) from error
+            raise RefusedError(Fault.CONNECTION) from error
 
-    @staticmethod
-    def _check_answer(response: requests.Response) -> None:
-        if response.status_code != 200:
-            raise RefusedError(STATUS.get(response.status_code, "the FHIR server reported an error"))
-        kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        if kind not in ACCEPTED or response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise RefusedError("the FHIR server answered with something other than FHIR JSON")
+    def _fault(self, error: RefusedError, pages: list[Page] | tuple[()]) -> Answer:
+        self._metrics.fhir_faults.labels(error.fault.kind).inc()
+        return Answer(tuple(pages), error.reason)
 
-
-class CheckedAdapter(HTTPAdapter):
-    """Connects only to addresses that were looked at: resolved once, checked, then used as they are, with the name kept for TLS."""
-
-    def __init__(self, settings: Settings, resolve: Callable[..., list[Any]]) -> None:
-        self._settings = settings
-        self._resolve = resolve
-        super().__init__(pool_connections=8, pool_maxsize=settings.fetch_workers, max_retries=0, pool_block=False)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - signature of requests
-        """Use connections that can be cut off."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": CutOffPool, "https": CutOffTlsPool}
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ANN401 - signature of requests
-        """Put the checked address in place of the host name; requests calls this for every request."""
-        host_params, pool_kwargs = super().build_connection_pool_key_attributes(request, verify, cert)
-        host = str(host_params["host"])
-        scheme = host_params["scheme"]
-        address = self._address(host, host_params["port"] or PORTS[scheme])
-        names: dict[str, object] = {}
-        if scheme == "https":
-            names["assert_hostname"] = host
-            if not _is_address(host):
-                names["server_hostname"] = host
-        return {**host_params, "host": address}, {**pool_kwargs, **names}
-
-    def _address(self, host: str, port: int) -> str:
-        try:
-            found = {str(row[4][0]) for row in self._resolve(host, port, type=socket.SOCK_STREAM)}
-        except (OSError, UnicodeError) as error:
-            raise requests.ConnectionError("name not resolved") from error
-        local = is_loopback(host)
-        if not found or not all(self._may_connect(address, local) for address in found):
-            raise RefusedError(ELSEWHERE)
-        return min(found, key=lambda address: (":" in address, address))
-
-    def _may_connect(self, text: str, local: bool) -> bool:
-        try:
-            address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(text)
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address):
-            if address.scope_id or address.sixtofour or address.teredo or any(address in network for network in TRANSLATED):
-                return False
-            address = address.ipv4_mapped or address
-        if local:
-            return address.is_loopback
-        if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
-            return False
-        return address.is_global or self._settings.fhir_private
+    def _note_circuit(self, origin: str, opened: bool) -> None:
+        log_event("fhir-circuit", logging.WARNING, kind="opened" if opened else "closed")
+        label = "loopback" if is_loopback(urlsplit(origin).hostname or "") else origin
+        self._metrics.fhir_circuit_open.labels(label).set(opened)
 
 
-@contextmanager
-def _cut_off(connection: HTTPConnection, seconds: float | None) -> Iterator[None]:
-    """Shut the socket when the time is over: socket timeouts count from the last byte, so a dripping peer never meets them."""
+class _PassingError(RefusedError):
+    """A fault that may be over in a moment. `pause_s` is how long to wait before a retry; infinite: as long as no call can."""
 
-    def cut() -> None:
-        sock = connection.sock
-        if sock is not None:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                sock.close()
-
-    timer = threading.Timer(seconds if seconds is not None else 30, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    def __init__(self, fault: Fault, retry_after: str | None = None) -> None:
+        super().__init__(fault)
+        asked = 0.0 if retry_after is None else float(retry_after[:9]) if retry_after.isascii() and retry_after.isdigit() else float("inf")
+        self.pause_s = max(random.uniform(*JITTER_S), asked)  # noqa: S311 - spreads load, guards nothing
 
 
-class CutOffConnection(HTTPConnection):
-    """Connecting and the head of the answer each end after the timeout as a whole."""
-
-    def connect(self) -> None:
-        """Open the connection."""
-        with _cut_off(self, self.timeout):
-            super().connect()
-
-    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]
-        """Read the head of the answer."""
-        with _cut_off(self, self.sock.gettimeout() if self.sock else None):
-            return super().getresponse()
+def _record(circuit: Circuit, fault: Fault, began: float, *, fair: bool) -> None:
+    """Tell the circuit. A timeout speaks against a server only if that was given a `fair` part of the deadline."""
+    if fault is Fault.ADDRESS or (fault is Fault.TIMEOUT and not fair):
+        circuit.record(None, began)
+    else:
+        circuit.record(not fault.says_down, began)
 
 
-class CutOffTlsConnection(HTTPSConnection):
-    """The same over TLS, the handshake included."""
-
-    def connect(self) -> None:
-        """Open the connection and shake hands."""
-        with _cut_off(self, self.timeout):
-            super().connect()
-
-    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]
-        """Read the head of the answer."""
-        with _cut_off(self, self.sock.gettimeout() if self.sock else None):
-            return super().getresponse()
+def _nothing_came(error: BaseException | None) -> bool:
+    """Whether the connection was reset or closed, and not in the middle of a body (that error comes from urllib3 alone)."""
+    if not isinstance(error, requests.ConnectionError):
+        return False
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ConnectionError):
+            return not isinstance(inner, ConnectionRefusedError)
+        inner = inner.__cause__ or inner.__context__
+    return False
 
 
-class CutOffPool(HTTPConnectionPool):
-    """Pool of connections that can be cut off."""
+def _check_answer(response: requests.Response) -> None:
+    status = response.status_code
+    if status != 200:
+        fault = STATUS.get(status) or CLASS.get(status // 100, Fault.NOT_FHIR)
+        raise _PassingError(fault, response.headers.get("Retry-After")) if status in PASSING else RefusedError(fault)
+    kind, *parameters = (part.strip().lower() for part in response.headers.get("Content-Type", "").split(";"))
+    charsets = [part.partition("=")[2].strip(' "') for part in parameters if part.startswith("charset")]
+    if (
+        kind not in ACCEPTED
+        or any(charset not in CHARSETS for charset in charsets)
+        or response.headers.get("Content-Encoding", "identity").lower() != "identity"
+    ):
+        raise RefusedError(Fault.NOT_FHIR)
 
-    ConnectionCls = CutOffConnection
 
-
-class CutOffTlsPool(HTTPSConnectionPool):
-    """Pool of TLS connections that can be cut off."""
-
-    ConnectionCls = CutOffTlsConnection
-
-
-def _read_all(raw: urllib3.response.BaseHTTPResponse, until: float, budget: int) -> bytes:
+def _read_all(raw: urllib3.response.BaseHTTPResponse, until: float, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
         if time.monotonic() >= until:
-            raise RefusedError(SLOW)
+            raise RefusedError(Fault.TIMEOUT)
         chunk = raw.read1(CHUNK)
         if not chunk:
             return b"".join(chunks)
         size += len(chunk)
-        if size > budget:
-            raise RefusedError("the FHIR server has more data than this service reads")
+        if size > most:
+            raise RefusedError(Fault.TOO_MUCH)
         chunks.append(chunk)
 
 
 def _split(url: str) -> SplitResult:
     """A URL that means one thing only: http(s), a host, no user, query only where searches have one, no odd characters."""
     if not url.isascii() or any(char <= " " or char in "\\\x7f" for char in url):
-        raise RefusedError(ELSEWHERE)
+        raise RefusedError(Fault.ADDRESS)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise RefusedError(ELSEWHERE) from error
+        raise RefusedError(Fault.ADDRESS) from error
     host = parts.hostname or ""
     if parts.scheme not in PORTS or not host or "@" in parts.netloc or "%" in parts.netloc or parts.fragment or port == 0:
-        raise RefusedError(ELSEWHERE)
+        raise RefusedError(Fault.ADDRESS)
     if parts.scheme == "http" and not is_loopback(host):
-        raise RefusedError(ELSEWHERE)
+        raise RefusedError(Fault.ADDRESS)
     name = f"[{host}]" if ":" in host else host
     netloc = name if port in (None, PORTS[parts.scheme]) else f"{name}:{port}"
     return parts._replace(netloc=netloc)
 
 
-def _origin(parts: SplitResult) -> tuple[str, str]:
-    return parts.scheme, parts.netloc
-
-
-def _is_address(host: str) -> bool:
+def _join(url: str, link: str) -> str:
     try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+        return urljoin(url, link)
+    except ValueError as error:
+        raise RefusedError(Fault.ELSEWHERE) from error
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

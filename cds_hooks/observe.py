@@ -13,7 +13,9 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from cds_hooks.faults import Fault
 
 __all__ = ["FIELDS", "Metrics", "configure_logs", "log_event"]
 
@@ -82,6 +84,15 @@ class Metrics:
         self.foreign = Counter("nmcds_foreign_resources", "Resources of another patient, not used", registry=self.registry)
         self.suppressed = Counter("nmcds_suppressed_cards", "Cards not shown again after dismissal", registry=self.registry)
         self.feedback = Counter("nmcds_feedback", "Feedback by outcome", ["outcome"], registry=self.registry)
+        self.fhir_reads = Counter("nmcds_fhir_reads", "Reads and searches that a FHIR server answered completely", registry=self.registry)
+        self.fhir_faults = Counter("nmcds_fhir_faults", "Reads and searches that it did not, by kind", ["kind"], registry=self.registry)
+        for fault in Fault:
+            self.fhir_faults.labels(fault.kind)
+        self.fhir_retries = Counter("nmcds_fhir_retries", "Requests to FHIR servers made a second time", registry=self.registry)
+        self.fhir_circuit_open = Gauge(
+            "nmcds_fhir_circuit_open", "1 while a listed FHIR server is not asked because it did not answer", ["server"],
+            registry=self.registry,
+        )  # fmt: skip
         self.dropped = Counter("nmcds_storage_dropped", "Audit entries lost because storage was down or slow", registry=self.registry)
 
     def render(self) -> bytes:

@@ -134,10 +134,21 @@ class Settings:
         default=2.0,
         metadata=_about(_number(0.05, 30, float), "Time for all data of one call, in seconds; what is not read by then is unknown."),
     )
-    fetch_workers: int = field(default=16, metadata=_about(_number(1, 128, int), "FHIR requests at one time, per process."))
+    fetch_workers: int = field(default=16, metadata=_about(_number(1, 128, int), "FHIR requests at one time to one server, per process."))
     fetch_pages: int = field(default=20, metadata=_about(_number(1, 1000, int), "Pages read of one search."))
     fetch_resources: int = field(default=5000, metadata=_about(_number(1, 100_000, int), "Resources read of one search."))
     fetch_limit_bytes: int = field(default=16 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Bytes read of one search."))
+    fhir_failures: int = field(
+        default=3,
+        metadata=_about(
+            _number(1, 1000, int),
+            "Failures in a row (no answer in time, no connection, 5xx) after which a FHIR server is not asked for a while.",
+        ),
+    )
+    fhir_pause_s: float = field(
+        default=10.0,
+        metadata=_about(_number(0.1, 3600, float), "How long such a server is not asked, in seconds; then one read tries it again."),
+    )
     inline_resources: int = field(
         default=100, metadata=_about(_number(0, 100_000, int), "Calls with more resources than this are evaluated in a thread.")
     )

@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("thorough", parent=hypothesis.settings.get_profile("project"), max_examples=600)
 hypothesis.settings.load_profile("project")
 
 

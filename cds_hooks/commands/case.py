@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -57,15 +57,18 @@ class Answered:
 class NoServer:
     """The door to FHIR servers of a command that stays offline: always shut."""
 
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
-
     def check(self, server: str, listed: tuple[str, ...], token: str) -> Access:  # noqa: ARG002 - the shape of FhirReader
         """Refuse; raises RefusedError."""
         raise RefusedError(OFFLINE)
 
-    def read(self, access: Access, query: str, until: float) -> Answer:  # noqa: ARG002 - the shape of FhirReader
+    def submit(self, access: Access, query: str, until: float) -> Future[Answer]:  # noqa: ARG002 - the shape of FhirReader
         """Answer that nothing could be read."""
-        return Answer(reason=OFFLINE)
+        answer: Future[Answer] = Future()
+        answer.set_result(Answer(reason=OFFLINE))
+        return answer
+
+    def close(self, *, wait: bool = False) -> None:
+        """Nothing is open."""
 
 
 def from_file(path: Path, patient: str | None = None) -> Case:

@@ -101,6 +101,52 @@ def test_an_outcome_that_only_informs_changes_nothing(service: Service) -> None:
     assert service.knowledge.unread == {}
 
 
+@pytest.mark.parametrize("severity", ["information", "success", "error"])
+def test_an_outcome_in_place_of_the_data_is_unknown_whatever_its_severity(service: Service, severity: str) -> None:
+    service.cards(request(prefetch={**COMPLETE, "observations": outcome(severity)}))
+    assert service.knowledge.unread == {"Observation": "the sending system reported an error"}
+
+
+@pytest.mark.parametrize("code", ["suppressed", "incomplete", "throttled", "timeout", "too-costly", "transient"])
+def test_an_outcome_that_says_not_everything_makes_it_a_part_even_as_information(service: Service, code: str) -> None:
+    said = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": code}]}
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), said)}))
+    assert service.knowledge.unread == {"Condition": "the sending system reported an error"}
+
+
+@pytest.mark.parametrize("severity", [["information"], {}, 5, None])
+def test_an_outcome_of_odd_types_is_unknown_and_not_a_defect(service: Service, severity: object) -> None:
+    said = {"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": severity}]}
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), said)}))
+    assert service.knowledge.unread == {"Condition": "the sending system reported an error"}
+
+
+def test_a_resource_that_comes_twice_counts_once_towards_the_total_and_is_used_once(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), condition(), total=1)}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {}
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), condition(), total=2)}))
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
+def test_two_versions_of_one_resource_are_both_used_and_unknown(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), condition(note=[{"text": "x"}]))}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1", "Condition/c1"]
+    assert service.knowledge.unread == {"Condition": "one record came in two versions"}
+
+
+def test_a_resource_without_an_id_is_never_the_same_as_another(service: Service) -> None:
+    one = {name: value for name, value in condition().items() if name != "id"}
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(one, one, total=2)}))
+    assert service.knowledge.unread == {}
+
+
+def test_a_resource_of_which_the_server_left_elements_out_makes_it_a_part(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(meta={"tag": [{"code": "SUBSETTED"}]}))}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
 def test_fewer_entries_than_the_total_without_a_next_page_are_a_part(service: Service) -> None:
     service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), total=2)}))
     assert service.knowledge.unread == {"Condition": "only a part of the data came"}

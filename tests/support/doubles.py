@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -108,7 +108,15 @@ class FakeFhir:
             raise RefusedError("the FHIR server is not one that this service may call")
         return Access(server, token)
 
-    def read(self, access: Access, query: str, until: float) -> Answer:  # noqa: ARG002 - as the real one
+    def submit(self, access: Access, query: str, until: float) -> Future[Answer]:  # noqa: ARG002 - as the real one
+        """The fixed answer, from a thread."""
+        return self.pool.submit(self.read, access, query)
+
+    def close(self, *, wait: bool = False) -> None:
+        """End the threads."""
+        self.pool.shutdown(wait=wait, cancel_futures=True)
+
+    def read(self, access: Access, query: str) -> Answer:
         """The fixed answer."""
         self.asked.append(query)
         self.tokens.append(access.token)

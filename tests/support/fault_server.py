@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,9 +45,15 @@ def answer(body: object, status: str = "200 OK", kind: str = "application/fhir+j
 
 @dataclass
 class FaultServer:
-    """`seen` has (path, headers) of every request; `connections` counts connections; `stop` ends slow behaviours."""
+    """`seen` has (path, headers) of every request; `connections` counts connections; `stop` ends slow behaviours.
+
+    `elsewhere` is host and port of another server, for answers that point there; `script` has the behaviours that `/script/` shows for
+    each resource type, one after the other, and good ones when they are used up.
+    """
 
     port: int = 0
+    elsewhere: str = "127.0.0.2:1"
+    script: dict[str, list[str]] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     connections: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
@@ -76,7 +84,7 @@ class FaultServer:
                 (path, {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:] if line)})
             )
             behaviour = path.split("/")[1]
-            BEHAVIOURS[behaviour](self, peer, path)
+            BEHAVIOURS.get(behaviour, BEHAVIOURS["404"])(self, peer, path)
 
     def drip(self, peer: socket.socket, data: bytes, pause: float) -> None:
         """One byte after the other."""
@@ -96,7 +104,47 @@ def _slow(server: FaultServer, peer: socket.socket, path: str) -> None:
 
 
 def _reset(_server: FaultServer, peer: socket.socket, _path: str) -> None:
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _reset_within(server: FaultServer, peer: socket.socket, path: str) -> None:
+    peer.sendall(head(length=5000) + b'{"resourceType":')
+    _reset(server, peer, path)
+
+
+def _redirect(status: str) -> Callable[[FaultServer, socket.socket, str], None]:
+    def behave(server: FaultServer, peer: socket.socket, path: str) -> None:
+        place = f"Location: http://{server.elsewhere}/good/{path.split('/', 2)[2]}"
+        peer.sendall(head(status, "text/plain", 0, place))
+
+    return behave
+
+
+def _redirect_endless(server: FaultServer, peer: socket.socket, _path: str) -> None:
+    peer.sendall(head("302 Found", "text/plain", None, f"Location: http://{server.elsewhere}/good/x"))
+    while not server.stop.is_set():
+        peer.sendall(b" " * 65536)
+
+
+def _continue(server: FaultServer, peer: socket.socket, _path: str) -> None:
+    while not server.stop.wait(0.001):
+        peer.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _script(server: FaultServer, peer: socket.socket, path: str) -> None:
+    kind = path.split("/")[2].partition("?")[0]
+    left = server.script.get(kind)
+    BEHAVIOURS[left.pop(0) if left else "good"](server, peer, path)
+
+
+def _once(behaviour: str) -> Callable[[FaultServer, socket.socket, str], None]:
+    """This behaviour for the first request for each path, then a good answer."""
+
+    def behave(server: FaultServer, peer: socket.socket, path: str) -> None:
+        first = sum(seen == path for seen, _ in server.seen) == 1
+        BEHAVIOURS[behaviour if first else "good"](server, peer, path)
+
+    return behave
 
 
 def _endless(server: FaultServer, peer: socket.socket, _path: str) -> None:
@@ -137,7 +185,15 @@ def _but_patient(body: Callable[[FaultServer], bytes]) -> Callable[[FaultServer,
 
 
 def _next(url: str) -> Callable[[FaultServer], bytes]:
-    return lambda server: answer(bundle(order(), link=[{"relation": "next", "url": url.replace("PORT", str(server.port))}]))
+    def body(server: FaultServer) -> bytes:
+        place = url.replace("PORT", str(server.port)).replace("ELSEWHERE", server.elsewhere)
+        return answer(bundle(order(), link=[{"relation": "next", "url": place}]))
+
+    return body
+
+
+def _answers(body: object, *more: str) -> Callable[[FaultServer], bytes]:
+    return lambda _server: answer(body, "200 OK", "application/fhir+json", *more)
 
 
 def _drip_body(server: FaultServer, peer: socket.socket, _path: str) -> None:
@@ -167,7 +223,35 @@ BEHAVIOURS: dict[str, Callable[[FaultServer, socket.socket, str], None]] = {
     "500": _fixed(answer(outcome(), "500 Internal Server Error")),
     "503": _fixed(answer(b"", "503 Service Unavailable", "text/plain", "Retry-After: 120")),
     "204": _fixed(head("204 No Content")),
-    "redirect": lambda server, peer, path: peer.sendall(head("302 Found", "text/plain", 0, f"Location: {server.url('good')}{path[9:]}")),
+    **{f"redirect-{status}": _redirect(f"{status} Moved") for status in (300, 301, 302, 303, 307, 308)},
+    "redirect-endless": _redirect_endless,
+    "continue-forever": _continue,
+    "reset-within": _reset_within,
+    "truncated-chunks": _fixed(head("200 OK", "application/fhir+json", None, "Transfer-Encoding: chunked"), b'e\r\n{"resourceType\r\n'),
+    "truncated-though-json": _fixed(head(length=10_000), json.dumps(bundle()).encode()),
+    "long-header": _fixed(head("200 OK", "application/fhir+json", 2, "X-Long: " + "y" * 100_000), b"{}"),
+    **{str(status): _fixed(answer(outcome(), f"{status} Error")) for status in (405, 406, 410, 422, 501, 502, 504)},
+    "206": _fixed(answer(bundle(), "206 Partial Content")),
+    "empty": _fixed(answer(b"")),
+    "half-json": _fixed(answer(json.dumps(bundle(condition())).encode()[:-2])),
+    "byte-order-mark": _fixed(answer(b"\xef\xbb\xbf" + json.dumps(bundle()).encode())),
+    "utf-16": _fixed(answer(json.dumps(bundle()).encode("utf-16"))),
+    "latin-1": _fixed(answer(bundle(), "200 OK", "application/fhir+json; charset=iso-8859-1")),
+    "xml": _fixed(answer(b"<Bundle xmlns='http://hl7.org/fhir'/>", "200 OK", "application/fhir+xml")),
+    "gzip-undeclared": _fixed(answer(gzip.compress(json.dumps(bundle()).encode()))),
+    "gzip-bomb": _fixed(answer(gzip.compress(b" " * 50_000_000), "200 OK", "application/fhir+json", "Content-Encoding: gzip")),
+    "outcome-that-informs": _fixed(answer(outcome("information"))),
+    "script": _script,
+    "crowd": lambda _server, peer, _path: peer.sendall(answer(bundle(*(order(f"m{number}0") for number in range(6000))))),
+    "first-page": lambda server, peer, _path: peer.sendall(
+        answer(bundle(condition("c0"), link=[{"relation": "next", "url": f"{server.url('script')}/Condition?page=2"}]))
+    ),
+    "503-for-a-moment": _fixed(answer(outcome(), "503 Service Unavailable", "application/fhir+json", "Retry-After: 0")),
+    "429-for-a-moment": _fixed(answer(outcome(), "429 Too Many Requests")),
+    **{
+        f"once-{name}": _once(name)
+        for name in ("reset", "close", "500", "502", "503", "504", "truncated", "503-for-a-moment", "429-for-a-moment")
+    },
     "html": _fixed(answer(b"<html>login</html>", "200 OK", "text/html")),
     "not-json": _fixed(answer(b"<html>login</html>")),
     "scalar": _fixed(answer(b"7")),
@@ -177,8 +261,29 @@ BEHAVIOURS: dict[str, Callable[[FaultServer, socket.socket, str], None]] = {
     "gzip": _fixed(answer(b"\x1f\x8b\x08", "200 OK", "application/fhir+json", "Content-Encoding: gzip")),
     "outcome": _fixed(answer(outcome())),
     "outcome-among-results": _but_patient(lambda _server: answer(bundle(outcome("warning")))),
-    "truncated-total": _but_patient(lambda _server: answer(bundle(total=7))),
-    "next-elsewhere": _but_patient(_next("http://127.0.0.2:PORT/good/x")),
+    "outcome-that-suppressed": _but_patient(
+        _answers(bundle({"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "suppressed"}]}))
+    ),
+    "outcome-of-odd-types": _but_patient(
+        _answers(bundle({"resourceType": "OperationOutcome", "issue": [{"severity": ["information"], "code": {}}]}))
+    ),
+    "truncated-total": _but_patient(_answers(bundle(total=7))),
+    "same-twice": _but_patient(_answers(bundle(order(), order(), total=2))),
+    "two-versions": _but_patient(_answers(bundle(order(), order(status="entered-in-error")))),
+    "other-type": _but_patient(_answers(bundle(condition("c9")))),
+    "no-bundle": _but_patient(_answers(order())),
+    "no-bundle-type": _but_patient(_answers({"resourceType": "Bundle", "entry": [{"resource": order()}]})),
+    "history": _but_patient(_answers({"resourceType": "Bundle", "type": "history", "entry": []})),
+    "no-resource": _but_patient(_answers({"resourceType": "Bundle", "type": "searchset", "entry": [{"fullUrl": "urn:uuid:x"}]})),
+    "subset": _but_patient(_answers(bundle(order(meta={"tag": [{"code": "SUBSETTED"}]})))),
+    "too-many": _but_patient(_answers(bundle(*(order(f"m{number}0") for number in range(600))))),
+    "too-long": _but_patient(_answers(bundle(order(note=[{"text": "x" * 1_000_000}])))),
+    "refresh": _but_patient(lambda server: answer(b"", "200 OK", "text/html", f"Refresh: 0; url=http://{server.elsewhere}/good/x")),
+    "link-header": _but_patient(
+        lambda server: answer(bundle(total=9), "200 OK", "application/fhir+json", f'Link: <http://{server.elsewhere}/x>; rel="next"')
+    ),
+    "next-elsewhere": _but_patient(_next("http://ELSEWHERE/good/x")),
+    "next-itself": _but_patient(_next("http://127.0.0.1:PORT/next-itself/MedicationRequest?patient=p1&_count=200")),
     "next-other-port": _but_patient(_next("http://127.0.0.1:1/good/x")),
     "next-https": _but_patient(_next("https://127.0.0.1:PORT/good/x")),
     "next-with-user": _but_patient(_next("http://a:b@127.0.0.1:PORT/good/x")),

@@ -58,5 +58,5 @@ def running(
         yield Service(app, known, double, parts)
     finally:
         parts.writer.close()
-        reader.pool.shutdown(wait=True, cancel_futures=True)
+        reader.close(wait=True)
         parts.database.close()
