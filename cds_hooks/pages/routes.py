@@ -13,6 +13,7 @@ from cds_hooks.app import Parts
 from cds_hooks.pages.artefacts import Artefacts
 from cds_hooks.pages.demo import Demo
 from cds_hooks.pages.endpoints import Endpoints
+from cds_hooks.pages.insights import InsightsPage
 from cds_hooks.pages.leaflets import Leaflets
 from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_list import RuleList
@@ -31,6 +32,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     pages = Pages({"version": knowledge.version, "base_url": parts.settings.url, "docs": parts.settings.docs})
     demo = Demo.load(parts, knowledge, pages, clock)
     leaflets = Leaflets(pages)
+    sums = InsightsPage(parts, knowledge, pages, clock)
     artefacts = Artefacts(knowledge, parts.settings.url)
     listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
 
@@ -40,6 +42,8 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     app.add_route("/demo/cards", _route(demo.show), methods=["POST"])
     app.add_route("/rules", listing.show, methods=["GET"])
     app.add_route("/rules/{rule_id}", rule.show, methods=["GET"])
+    app.add_route("/insights", _route(sums.show), methods=["GET"])
+    app.add_route("/insights.csv", _route(sums.download), methods=["GET"])
     app.add_route("/leaflets", _route(leaflets.list), methods=["GET"])
     app.add_route("/leaflets/{name}", _route(leaflets.show), methods=["GET"])
     app.add_route("/fhir/metadata", _route(artefacts.metadata), methods=["GET"])

@@ -11,7 +11,7 @@ from tests.browser.conftest import Running
 
 CHARTS = ("/?patient=mg_generalised_new", "/?patient=mg_crisis", "/?patient=healthy_adult")
 LEAFLETS = ("/leaflets", "/leaflets/muscle-diseases")
-PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", "/rules/mg-gen-first-line", "/rules/no-such-rule", "/docs", *LEAFLETS)
+PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", "/rules/mg-gen-first-line", "/rules/no-such-rule", "/docs", "/insights", *LEAFLETS)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])

@@ -15,7 +15,7 @@ from rules.knowledge import Knowledge
 from tests.pages.conftest import Site, running
 from tests.support.service import running as double
 
-PATHS = ("/", "/?patient=mg_crisis", "/rules", "/rules/mg-gen-first-line", "/rules/none", "/docs")
+PATHS = ("/", "/?patient=mg_crisis", "/rules", "/rules/mg-gen-first-line", "/rules/none", "/docs", "/insights")
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(1)>"\' onload=alert(1) x="{{7*7}}'
 ELSEWHERE = ("http:", "https:", "//", "data:", "javascript:")
 
