@@ -17,8 +17,9 @@ from rules.code_lists import CodeLists, CodeRow, Word
 from rules.names import Names
 from rules.quantity import Bridge
 from rules.taxonomy import Taxonomy
+from rules.watch import Watch
 
-__all__ = ["ATC", "CONCEPT_SYSTEM", "LOINC", "RXNORM", "SNOMED", "Terminology"]
+__all__ = ["ATC", "CONCEPT_SYSTEM", "LOINC", "RXNORM", "SNOMED", "Terminology", "codings_of"]
 
 CONCEPT_SYSTEM: Final = "https://neuromuscular-cds.github.io/fhir/CodeSystem/concept"
 SNOMED: Final = "http://snomed.info/sct"
@@ -54,9 +55,12 @@ class Terminology:
             self._codes[row.concept].append(row)
             table = prefix if row.match == "prefix" and row.system in ICD else exact
             table.setdefault((row.system, _tidy(row.system, row.code)), set()).add(row.concept)
-        for word in site_map:
-            system = self.system(word.system)
-            exact.setdefault((system, _tidy(system, word.code)), set()).add(word.means)
+        site = tuple(site_map)
+        for word in site:  # a site's own systems are recognised in every spelling, as the others are
+            self._systems.setdefault(_plain(word.system), word.system)
+            if word.means in self._names.expansion:
+                exact.setdefault(self.key(word.system, word.code), set()).add(word.means)
+        self._mapped = frozenset(word.means for word in site)
         for word in lists.wide:
             for table in (exact, prefix):
                 if (key := (word.system, _tidy(word.system, word.code))) in table:
@@ -64,15 +68,18 @@ class Terminology:
         self._exact = {key: self._taxonomy.narrowed(found) for key, found in exact.items()}
         self._prefix = {key: self._taxonomy.narrowed(found) for key, found in prefix.items()}
         self._answers = _by_code(lists.answers)
+        self._answer_words = frozenset(self._answers.values())
+        self._answers |= {self.key(word.system, word.code): word.means for word in site if word.means in self._answer_words}
         self._routes = _by_code(lists.routes)
-        self._answer_codings = _first_codings(lists.answers)
-        self._route_codings = _first_codings(lists.routes)
+        self._answer_codings = _firstcodings_of(lists.answers)
+        self._route_codings = _firstcodings_of(lists.routes)
         self._product_codes = [(word.system, word.code, word.means) for word in lists.product_routes if word.system]
         self._product_words = [(f" {word.code} ", word.means) for word in lists.product_routes if not word.system]
         self._product_systems = frozenset(word.system for word in lists.product_routes)
         self._units = dict(lists.units)
         self._bridges = dict(lists.bridges)
         self._drug_names = _drug_names(trusted)
+        self.watch = Watch(lists.watched)
 
     @classmethod
     def load(cls, folder: Path, site_map: Iterable[Word] = ()) -> Terminology:
@@ -87,6 +94,11 @@ class Terminology:
         if known is not None:
             return known
         return self._systems.get(_plain(text), text)
+
+    def key(self, system: str, code: str) -> tuple[str, str]:
+        """System and code as they are looked up: the canonical URI, the code without what spelling adds to it."""
+        system = self.system(system)
+        return system, _tidy(system, code)
 
     def concepts(self, system: str, code: str) -> frozenset[str]:
         """The concepts that a code means; empty when it is on no list."""
@@ -111,7 +123,7 @@ class Terminology:
         A code that names only the parent of a disease leaves the choice to the other codings of the same element.
         """
         found: frozenset[str] = _NONE
-        for system, code in _codings(codeable):
+        for system, code in codings_of(codeable):
             concepts = self.concepts(system, code)
             if concepts:
                 found = found | concepts if found else concepts
@@ -119,7 +131,7 @@ class Terminology:
 
     def answers(self, codeable: object) -> frozenset[str]:
         """Our words for a coded answer (positive, yes, poor-metaboliser ...); empty when no coding is known."""
-        found = [self._answers.get((self.system(system), code)) for system, code in _codings(codeable)]
+        found = [self._answers.get((self.system(system), code)) for system, code in codings_of(codeable)]
         return frozenset(answer for answer in found if answer is not None)
 
     def answer_word(self, text: str) -> str | None:
@@ -128,14 +140,14 @@ class Terminology:
 
     def route(self, codeable: object) -> str | None:
         """Our route word for a coded route; None when unknown or when codings contradict each other."""
-        found = {self._routes.get((self.system(system), code)) for system, code in _codings(codeable)} - {None}
+        found = {self._routes.get((self.system(system), code)) for system, code in codings_of(codeable)} - {None}
         return found.pop() if len(found) == 1 else None
 
     def product_route(self, codeable: object, *, named: bool = False) -> str | None:
         """The route that a product code itself implies (ATC S01: eye); with `named` also the first dose-form word of its text."""
         found = {
             route
-            for system, code in _codings(codeable)
+            for system, code in codings_of(codeable)
             if (known := self.system(system)) in self._product_systems
             for owner, start, route in self._product_codes
             if known == owner and code.upper().startswith(start)
@@ -201,6 +213,14 @@ class Terminology:
             sorted(name for name, found in self._names.expansion.items() if not any(self._codes.get(concept) for concept in found))
         )
 
+    def recordable(self, name: str) -> bool:
+        """Can a name be recorded with an official code, or with one that the site has mapped?"""
+        return name in self._mapped or self.coding(name) is not None
+
+    def is_answer(self, word: str) -> bool:
+        """Is this one of our words for a coded answer (positive, yes ...)?"""
+        return word in self._answer_words
+
     def ancestors(self, concept: str) -> tuple[str, ...]:
         """The taxonomy concepts above a concept, nearest first."""
         return self._taxonomy.ancestors(concept)
@@ -255,7 +275,7 @@ def _by_code(words: Iterable[Word]) -> dict[tuple[str, str], str]:
     return {(word.system, word.code if word.system else word.code.lower()): word.means for word in words}
 
 
-def _first_codings(words: Iterable[Word]) -> dict[str, dict[str, str]]:
+def _firstcodings_of(words: Iterable[Word]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for word in words:
         if word.system:
@@ -284,7 +304,7 @@ def _texts(codeables: Iterable[object]) -> list[str]:
     return [item[:300] for item in found if isinstance(item, str)]
 
 
-def _codings(codeable: object) -> list[tuple[str, str]]:
+def codings_of(codeable: object) -> list[tuple[str, str]]:
     """(system, code) of every readable coding of a CodeableConcept, or of a Coding itself."""
     if not isinstance(codeable, dict):
         return []

@@ -312,7 +312,7 @@ def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bo
     raw = table[key]
     label = context.label(raw)
     first = context.names(table["since_first"]) if "since_first" in table else frozenset()
-    coded = any(context.terminology.coding(name) is not None for name in names)
+    coded = any(context.terminology.recordable(name) for name in names)
     return Symptom(label, names, Window.build(context, table), first, wanted, coded, whole_number(table, "at_least_times"))
 
 

@@ -295,7 +295,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             return fact.status in FINAL and fact.valued and judge.counts(fact.when, fact.answers, index)
 
         observed = observed_done
-        if not any(context.terminology.coding(name) is not None for name in names):
+        if not any(context.terminology.recordable(name) for name in names):
             nothing, why = Presence.UNKNOWN, "no code list; needs the site's code map"
     if predicate == "answer":
         yes = table.get("yes", True)
