@@ -82,6 +82,9 @@ class Metrics:
         self.foreign = Counter("nmcds_foreign_resources", "Resources of another patient, not used", registry=self.registry)
         self.suppressed = Counter("nmcds_suppressed_cards", "Cards not shown again after dismissal", registry=self.registry)
         self.feedback = Counter("nmcds_feedback", "Feedback by outcome", ["outcome"], registry=self.registry)
+        self.unmapped = Counter(
+            "nmcds_unmapped_codes", "Codes of watched chapters that mean nothing to us", ["system", "chapter"], registry=self.registry
+        )
         self.dropped = Counter("nmcds_storage_dropped", "Audit entries lost because storage was down or slow", registry=self.registry)
 
     def render(self) -> bytes:
