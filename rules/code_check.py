@@ -169,7 +169,9 @@ def _contradictions(rows: Iterable[_Row], lists: CodeLists, pairs: set[frozenset
                 checked.say(f"{row}: found {code} a second time for {row.values['concept_id']!r}, expected it once")
             seen.add(row.values["concept_id"])
             if row.values["display"] != first.values["display"]:
-                checked.say(f"{row}: display of {code}: found {row.values['display']!r}, expected {first.values['display']!r} as in {first}")
+                checked.say(
+                    f"{row}: display of {code}: found {row.values['display']!r}, expected {first.values['display']!r} as in {first}"
+                )
         if (system, code) in wide:
             continue
         for one, other in combinations(sorted(seen), 2):

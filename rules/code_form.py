@@ -69,7 +69,7 @@ FORMS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
 
 
 def form_problem(system: str, code: str) -> str | None:
-    """What is wrong with the form of a code of a known system, as "found ..., expected ..."; None when it is right or the system has no form."""
+    """What is wrong with the form of a code, as "found ..., expected ..."; None when it is right, or its system has no known form."""
     known = FORMS.get(system)
     if known is None or known[0](code):
         return None

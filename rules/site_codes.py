@@ -109,7 +109,9 @@ class _Lint:
         """A code on our lists stays what it is there: what it means is not one hospital's to say."""
         ours = self.terminology.concepts(system, code)
         if concept in ours:
-            self.say(line, f"code: found {code!r}, which means {concept!r} already; expected a code that is not on our lists: leave the row out")
+            self.say(
+                line, f"code: found {code!r}, which means {concept!r} already; expected a code that is not on our lists: leave the row out"
+            )
         elif ours:
             names = " and ".join(repr(one) for one in sorted(ours))
             self.say(line, f"code: found {code!r} for {concept!r}, but it means {names}; expected no contradiction: leave the row out")

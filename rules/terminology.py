@@ -221,6 +221,10 @@ class Terminology:
         """Is this one of our words for a coded answer (positive, yes ...)?"""
         return word in self._answer_words
 
+    def answer_words(self) -> frozenset[str]:
+        """All our words for coded answers."""
+        return self._answer_words
+
     def ancestors(self, concept: str) -> tuple[str, ...]:
         """The taxonomy concepts above a concept, nearest first."""
         return self._taxonomy.ancestors(concept)

@@ -22,7 +22,9 @@ def report(error: Exception) -> Exit:
         case SettingsError():
             return _say(Exit.USAGE, error.problems, "docs/reference/settings.md lists every setting.")
         case SiteCodesError():
-            return _say(Exit.KNOWLEDGE, error.problems, "NMCDS_SITE_CODES_FILE names a file with problems; `nmcds codes lint FILE` lists them.")
+            return _say(
+                Exit.KNOWLEDGE, error.problems, "NMCDS_SITE_CODES_FILE names a file with problems; `nmcds codes lint FILE` lists them."
+            )
         case StorageUnavailable():
             return _say(Exit.FAILED, ["the database cannot be used"], "NMCDS_DATABASE_URL names it; docs/reference/settings.md tells how.")
         case KnowledgeError() | CodeListError() | SiteError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ CONTEXT = Context(CODES, {}, lifelong=True)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def filled(name: str, answer: dict[str, object], status: str = "completed") -> dict[str, object]:
+def filled(name: str, answer: Mapping[str, object], status: str = "completed") -> dict[str, object]:
     item = {"linkId": f"{CONCEPT_SYSTEM}#{name}", "answer": [answer]}
     return {"resourceType": "QuestionnaireResponse", "id": "q", "status": status, "authored": "2026-11-20", "item": [item]}
 
