@@ -16,6 +16,7 @@ from rules.terminology import Terminology
 __all__ = ["ELEMENTS", "GIVEN", "Input", "groups", "inputs", "without_code", "words"]
 
 _DRUG: Final = "MedicationRequest.medication[x]"
+_SERVICE: Final = "ServiceRequest.code"
 ELEMENTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("diagnosis", "diagnosis_any", "diagnosis_ever", "condition"), "Condition.code"),
     **dict.fromkeys(("symptom", "no_symptom"), "Condition.code or Observation.code"),
@@ -23,7 +24,7 @@ ELEMENTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("lab", "change"), "Observation.code"),
     "gene": "Observation.component.valueCodeableConcept",
     "done": "Procedure.code, DiagnosticReport.code or ImagingStudy.procedureCode",
-    **dict.fromkeys(("order", "declined"), "ServiceRequest.code"),
+    **dict.fromkeys(("order", "declined"), _SERVICE),
     "appointment": "Appointment.serviceType",
     "encounter": "Encounter.serviceType",
     "plan": "CarePlan.category, Goal.description or Flag.code",
@@ -68,7 +69,8 @@ class Input:
     @property
     def elements(self) -> tuple[str, ...]:
         """The FHIR elements that record it, with our code or a mapped one."""
-        return tuple(dict.fromkeys(ELEMENTS[name] for name in sorted(self.predicates)))
+        drug = self.kind == "medication"
+        return tuple(dict.fromkeys(found if (found := ELEMENTS[name]) != _DRUG or drug else _SERVICE for name in sorted(self.predicates)))
 
     @property
     def item_type(self) -> str | None:

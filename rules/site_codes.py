@@ -89,7 +89,7 @@ class _Lint:
         elif (wrong := form_problem(known, code.upper() if known in ICD else code)) is not None:
             self.say(line, f"code: {wrong}")
         self._ours(line, known, code, concept)
-        key = self.terminology.key(known, code)
+        key = (known.rstrip("/").lower().replace("https://", "http://"), self.terminology.key(known, code)[1])
         if key in self._seen:
             first, other = self._seen[key]
             again = "again" if other == concept else f"for {concept!r}, but for {other!r} in line {first}"
