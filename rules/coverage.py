@@ -16,7 +16,7 @@ from rules.own_codes import GIVEN, Input, inputs
 from rules.patterns import Pattern, predicate_of
 from rules.tables import rows
 
-__all__ = ["Covered", "coverage", "specified"]
+__all__ = ["Covered", "Judge", "coverage", "specified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def specified() -> dict[str, str]:
 
 def coverage(knowledge: Knowledge) -> tuple[Covered, ...]:
     """Every rule of the specification, in its order."""
-    judge, mapped = _Judge(knowledge), _Judge(knowledge, recorded=True)
+    judge, mapped = Judge(knowledge), Judge(knowledge, recorded=True)
     told = {one.name: _recorded_as(one) for one in inputs(knowledge)}
     speaking = {rule.id for rule in knowledge.rules}
     found = []
@@ -101,7 +101,7 @@ def _recorded_as(one: Input) -> str:
     return f"Questionnaire {one.questionnaire}" if one.questionnaire else " or ".join(one.elements)
 
 
-class _Judge:
+class Judge:
     """Can a condition become true with the codes on file (`recorded`: with every name taken as recorded)?"""
 
     def __init__(self, knowledge: Knowledge, *, recorded: bool = False) -> None:
@@ -110,6 +110,7 @@ class _Judge:
         self.open: set[str] = set()
 
     def pattern(self, leaf: Leaf) -> Pattern:
+        """The built condition."""
         return self.knowledge.patterns[Leaf(leaf.table, leaf.lifelong)]
 
     def uncoded(self, leaf: Leaf) -> tuple[str, ...]:
@@ -125,6 +126,7 @@ class _Judge:
         return tuple(str(one) for one in value) if isinstance(value, tuple) else (str(value),)
 
     def can(self, node: Node) -> bool:
+        """Can it become true?"""
         match node:
             case All(parts):
                 return all(self.can(part) for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def quiet(symptom: str, codes: Terminology) -> Presence:
     return pattern.quiet(RecordIndex(Record(datetime(2026, 11, 22, tzinfo=UTC), "patient-view"))).presence
 
 
-def result(code: str, system: str = LAB, **value: object) -> dict[str, object]:
+def result(code: str, value: Mapping[str, object], system: str = LAB) -> dict[str, object]:
     coded = {"coding": [{"system": system, "code": code}]}
     return {"resourceType": "Observation", "id": "o", "status": "final", "code": coded, "effectiveDateTime": "2026-11-20", **value}
 
@@ -101,16 +102,16 @@ def test_a_mapped_result_is_read_in_every_spelling_of_its_system(tmp_path: Path)
     value = {"valueQuantity": {"value": 24, "unit": "cm[H2O]", "system": "http://unitsofmeasure.org", "code": "cm[H2O]"}}
     table: dict[str, object] = {"lab": "mip", "below": 30, "unit": "cm[H2O]"}
     for system in (LAB, LAB + "/", "http://hospital.example.org/lab"):
-        assert verdict(table, result("A1", system, **value), codes=site) is Presence.PRESENT
-    assert verdict(table, result("A1", **value)) is Presence.UNKNOWN
-    assert verdict(table, result("A2", **value), codes=site) is Presence.UNKNOWN
+        assert verdict(table, result("A1", value, system), codes=site) is Presence.PRESENT
+    assert verdict(table, result("A1", value)) is Presence.UNKNOWN
+    assert verdict(table, result("A2", value), codes=site) is Presence.UNKNOWN
 
 
 def test_a_local_answer_can_be_mapped(tmp_path: Path) -> None:
     site = mapped(tmp_path, f"{LAB},MUSK,VS-AB-MUSK,", f"{LAB},P,positive,")
     table: dict[str, object] = {"lab": "VS-AB-MUSK", "result": "positive"}
     value = {"valueCodeableConcept": {"coding": [{"system": LAB, "code": "P"}]}}
-    assert verdict(table, result("MUSK", **value), codes=site) is Presence.PRESENT
+    assert verdict(table, result("MUSK", value), codes=site) is Presence.PRESENT
 
 
 def test_an_item_of_a_local_questionnaire_can_be_mapped(tmp_path: Path) -> None:
