@@ -15,38 +15,39 @@ from rules.terminology import ATC, ICD, Terminology, codings_of
 __all__ = ["in_conditions", "in_medications"]
 
 _MOST: Final = 20  # codings of one element that are looked at
+_ATC: Final = frozenset({ATC})
 BY_NAME: Final = "name"
 """The chapter of a drug that is watched because its name was recognised, when nothing says its ATC group."""
 
 
 def in_conditions(codeable: object, terminology: Terminology) -> Iterable[Unmapped]:
     """The codings without a meaning of a Condition with an ICD-10 code of a watched chapter."""
-    pairs = _known(codeable, terminology)
-    chapter = _chapter("condition", (code for system, code in pairs if system in ICD), terminology)
-    return _without_meaning(pairs, chapter, terminology)
+    codings = codings_of(codeable)
+    chapter = _chapter("condition", ICD, codings, terminology)
+    return _without_meaning(codings, chapter, terminology) if chapter else ()
 
 
 def in_medications(codeables: Iterable[object], terminology: Terminology, *, named: bool) -> Iterable[Unmapped]:
     """The codings without a meaning of a drug with an ATC code of a watched group, or whose name was recognised."""
-    pairs = [pair for codeable in codeables for pair in _known(codeable, terminology)][:_MOST]
-    chapter = _chapter("medication", (code for system, code in pairs if system == ATC), terminology) or (BY_NAME if named else None)
-    return _without_meaning(pairs, chapter, terminology)
+    codings = [coding for codeable in codeables for coding in codings_of(codeable)]
+    chapter = _chapter("medication", _ATC, codings, terminology) or (BY_NAME if named else None)
+    return _without_meaning(codings, chapter, terminology) if chapter else ()
 
 
-def _known(codeable: object, terminology: Terminology) -> list[tuple[str, str]]:
-    found = (terminology.key(system, code) for system, code in codings_of(codeable)[:_MOST])
-    return [(system, code) for system, code in found if system in FORMS]
+def _chapter(kind: str, systems: frozenset[str], codings: Iterable[tuple[str, str]], terminology: Terminology) -> str | None:
+    """The watched chapter of the first coding that has one; most records have none, so nothing else is done before."""
+    for system, code in codings:
+        if terminology.system(system) in systems:
+            chapter = terminology.watch.chapter(kind, terminology.key(system, code)[1])
+            if chapter is not None:
+                return chapter
+    return None
 
 
-def _chapter(kind: str, codes: Iterable[str], terminology: Terminology) -> str | None:
-    return next((chapter for code in codes if (chapter := terminology.watch.chapter(kind, code)) is not None), None)
-
-
-def _without_meaning(pairs: Iterable[tuple[str, str]], chapter: str | None, terminology: Terminology) -> Iterable[Unmapped]:
-    if chapter is None:
-        return ()
+def _without_meaning(codings: list[tuple[str, str]], chapter: str, terminology: Terminology) -> Iterable[Unmapped]:
+    found = (terminology.key(system, code) for system, code in codings[:_MOST])
     return [
         Unmapped(system, code, chapter)
-        for system, code in pairs
-        if not terminology.concepts(system, code) and form_problem(system, code) is None
+        for system, code in found
+        if system in FORMS and not terminology.concepts(system, code) and form_problem(system, code) is None
     ]
