@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from rules.code_form import form_problem
+from rules.code_form import FORMS, form_problem
 from rules.code_lists import Word
 from rules.terminology import CONCEPT_SYSTEM, ICD, Terminology
 
@@ -43,14 +43,15 @@ def lint_site_codes(path: Path, terminology: Terminology) -> tuple[tuple[Word, .
     """The rows that can be used, and every problem of the file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            table = list(csv.reader(stream, strict=True))
+            reader = csv.reader(stream, strict=True)
+            table = [(reader.line_num, fields) for fields in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         return (), (f"{path.name}: found {type(error).__name__}, expected a CSV file in UTF-8",)
-    header = [name.strip() for name in table[0]] if table else []
+    header = [name.strip() for name in table[0][1]] if table else []
     if sorted(header) not in (sorted(COLUMNS), sorted((*COLUMNS, "note"))):
         return (), (f"{path.name}: line 1: found columns {header}, expected system,code,concept and perhaps note",)
     lint = _Lint(path.name, terminology)
-    for line, fields in enumerate(table[1:], start=2):
+    for line, fields in table[1:]:
         if not any(field.strip() for field in fields):
             continue
         if len(fields) != len(header):
@@ -84,12 +85,14 @@ class _Lint:
             self.say(line, f"system: found {system!r}, expected a URI as it stands in the FHIR data, such as https://... or urn:oid:...")
         elif known == CONCEPT_SYSTEM:
             self.say(line, "system: found our own code system, expected yours; our codes need no map")
+        elif (near := self._nearly(known)) is not None:
+            self.say(line, f"system: found {system!r}, expected {near!r} for its codes; did you mean that?")
         if not code or len(code) > LONGEST:
             self.say(line, f"code: found {len(code)} characters, expected 1 to {LONGEST}")
         elif (wrong := form_problem(known, code.upper() if known in ICD else code)) is not None:
             self.say(line, f"code: {wrong}")
         self._ours(line, known, code, concept)
-        key = (known.rstrip("/").lower().replace("https://", "http://"), self.terminology.key(known, code)[1])
+        key = (known.rstrip("/").lower().replace("https://", "http://"), self.terminology.key(known, code)[1])  # as it is looked up
         if key in self._seen:
             first, other = self._seen[key]
             again = "again" if other == concept else f"for {concept!r}, but for {other!r} in line {first}"
@@ -97,6 +100,10 @@ class _Lint:
         self._seen.setdefault(key, (line, concept))
         if len(self.problems) == before:
             self.words.append(Word(known, code, concept, ""))
+
+    def _nearly(self, system: str) -> str | None:
+        """The known system that this one is another name of: with or without www, or with an edition behind it."""
+        return next((one for one in FORMS if one != system and f"{_bare(system)}/".startswith(f"{_bare(one)}/")), None)
 
     def _concept(self, line: int, concept: str) -> None:
         if self.terminology.knows(concept) or self.terminology.is_answer(concept):
@@ -107,7 +114,7 @@ class _Lint:
 
     def _ours(self, line: int, system: str, code: str, concept: str) -> None:
         """A code on our lists stays what it is there: what it means is not one hospital's to say."""
-        ours = self.terminology.concepts(system, code)
+        ours = self.terminology.concepts(system, code) | self.terminology.answers({"system": system, "code": code})
         if concept in ours:
             self.say(
                 line, f"code: found {code!r}, which means {concept!r} already; expected a code that is not on our lists: leave the row out"
@@ -115,3 +122,8 @@ class _Lint:
         elif ours:
             names = " and ".join(repr(one) for one in sorted(ours))
             self.say(line, f"code: found {code!r} for {concept!r}, but it means {names}; expected no contradiction: leave the row out")
+
+
+def _bare(system: str) -> str:
+    """A URI without scheme and www."""
+    return re.sub(r"^https?://(www\.)?", "", system.rstrip("/").lower())

@@ -19,7 +19,7 @@ from rules.quantity import Bridge
 from rules.taxonomy import Taxonomy
 from rules.watch import Watch
 
-__all__ = ["ATC", "CONCEPT_SYSTEM", "LOINC", "RXNORM", "SNOMED", "Terminology", "codings_of"]
+__all__ = ["ATC", "CONCEPT_SYSTEM", "LOINC", "RXNORM", "SNOMED", "Terminology"]
 
 CONCEPT_SYSTEM: Final = "https://neuromuscular-cds.github.io/fhir/CodeSystem/concept"
 SNOMED: Final = "http://snomed.info/sct"
@@ -71,8 +71,8 @@ class Terminology:
         self._answer_words = frozenset(self._answers.values())
         self._answers |= {self.key(word.system, word.code): word.means for word in site if word.means in self._answer_words}
         self._routes = _by_code(lists.routes)
-        self._answer_codings = _firstcodings_of(lists.answers)
-        self._route_codings = _firstcodings_of(lists.routes)
+        self._answer_codings = _first_codings(lists.answers)
+        self._route_codings = _first_codings(lists.routes)
         self._product_codes = [(word.system, word.code, word.means) for word in lists.product_routes if word.system]
         self._product_words = [(f" {word.code} ", word.means) for word in lists.product_routes if not word.system]
         self._product_systems = frozenset(word.system for word in lists.product_routes)
@@ -123,7 +123,7 @@ class Terminology:
         A code that names only the parent of a disease leaves the choice to the other codings of the same element.
         """
         found: frozenset[str] = _NONE
-        for system, code in codings_of(codeable):
+        for system, code in _codings(codeable):
             concepts = self.concepts(system, code)
             if concepts:
                 found = found | concepts if found else concepts
@@ -131,7 +131,7 @@ class Terminology:
 
     def answers(self, codeable: object) -> frozenset[str]:
         """Our words for a coded answer (positive, yes, poor-metaboliser ...); empty when no coding is known."""
-        found = [self._answers.get((self.system(system), code)) for system, code in codings_of(codeable)]
+        found = [self._answers.get((self.system(system), code)) for system, code in _codings(codeable)]
         return frozenset(answer for answer in found if answer is not None)
 
     def answer_word(self, text: str) -> str | None:
@@ -140,14 +140,14 @@ class Terminology:
 
     def route(self, codeable: object) -> str | None:
         """Our route word for a coded route; None when unknown or when codings contradict each other."""
-        found = {self._routes.get((self.system(system), code)) for system, code in codings_of(codeable)} - {None}
+        found = {self._routes.get((self.system(system), code)) for system, code in _codings(codeable)} - {None}
         return found.pop() if len(found) == 1 else None
 
     def product_route(self, codeable: object, *, named: bool = False) -> str | None:
         """The route that a product code itself implies (ATC S01: eye); with `named` also the first dose-form word of its text."""
         found = {
             route
-            for system, code in codings_of(codeable)
+            for system, code in _codings(codeable)
             if (known := self.system(system)) in self._product_systems
             for owner, start, route in self._product_codes
             if known == owner and code.upper().startswith(start)
@@ -212,6 +212,11 @@ class Terminology:
         return tuple(
             sorted(name for name, found in self._names.expansion.items() if not any(self._codes.get(concept) for concept in found))
         )
+
+    @staticmethod
+    def pairs(codeable: object) -> list[tuple[str, str]]:
+        """(system, code) of every readable coding of a CodeableConcept, as written."""
+        return _codings(codeable)
 
     def recordable(self, name: str) -> bool:
         """Can a name be recorded with an official code, or with one that the site has mapped?"""
@@ -279,7 +284,7 @@ def _by_code(words: Iterable[Word]) -> dict[tuple[str, str], str]:
     return {(word.system, word.code if word.system else word.code.lower()): word.means for word in words}
 
 
-def _firstcodings_of(words: Iterable[Word]) -> dict[str, dict[str, str]]:
+def _first_codings(words: Iterable[Word]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for word in words:
         if word.system:
@@ -308,7 +313,7 @@ def _texts(codeables: Iterable[object]) -> list[str]:
     return [item[:300] for item in found if isinstance(item, str)]
 
 
-def codings_of(codeable: object) -> list[tuple[str, str]]:
+def _codings(codeable: object) -> list[tuple[str, str]]:
     """(system, code) of every readable coding of a CodeableConcept, or of a Coding itself."""
     if not isinstance(codeable, dict):
         return []

@@ -22,8 +22,9 @@ def unmapped(*, since: date | None, at_least: int, json: bool) -> Exit:
     settings = read_settings()
     with closing(Database(settings.database_url, settings.secret)) as database:
         found, full = seen_since(database, since, at_least=at_least)
+        where = database.engine.url.render_as_string(hide_password=True)
     if json:
-        as_json({"codes": [asdict(one) for one in found], "full": full})
+        as_json({"database": where, "codes": [asdict(one) for one in found], "full": full})
         return Exit.OK
     out = console()
     if found:
@@ -33,8 +34,8 @@ def unmapped(*, since: date | None, at_least: int, json: bool) -> Exit:
         out.print(table)
     out.print(
         Text(
-            f"{len(found)} codes. Calls, not patients, are counted. A code can be tied to a concept in the file of NMCDS_SITE_CODES_FILE "
-            "(docs/how-to/map-site-codes.md).",
+            f"{len(found)} codes in {plain(where)}. Calls, not patients, are counted. A code can be tied to a concept in the file of "
+            "NMCDS_SITE_CODES_FILE (docs/how-to/map-site-codes.md).",
             style="dim",
         ),
         soft_wrap=True,

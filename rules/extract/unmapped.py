@@ -10,7 +10,7 @@ from typing import Final
 
 from rules.code_form import FORMS, form_problem
 from rules.facts import Unmapped
-from rules.terminology import ATC, ICD, Terminology, codings_of
+from rules.terminology import ATC, ICD, Terminology
 
 __all__ = ["in_conditions", "in_medications"]
 
@@ -22,14 +22,14 @@ BY_NAME: Final = "name"
 
 def in_conditions(codeable: object, terminology: Terminology) -> Iterable[Unmapped]:
     """The codings without a meaning of a Condition with an ICD-10 code of a watched chapter."""
-    codings = codings_of(codeable)
+    codings = terminology.pairs(codeable)
     chapter = _chapter("condition", ICD, codings, terminology)
     return _without_meaning(codings, chapter, terminology) if chapter else ()
 
 
 def in_medications(codeables: Iterable[object], terminology: Terminology, *, named: bool) -> Iterable[Unmapped]:
     """The codings without a meaning of a drug with an ATC code of a watched group, or whose name was recognised."""
-    codings = [coding for codeable in codeables for coding in codings_of(codeable)]
+    codings = [coding for codeable in codeables for coding in terminology.pairs(codeable)]
     chapter = _chapter("medication", _ATC, codings, terminology) or (BY_NAME if named else None)
     return _without_meaning(codings, chapter, terminology) if chapter else ()
 

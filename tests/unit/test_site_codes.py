@@ -57,6 +57,11 @@ def result(code: str, value: Mapping[str, object], system: str = LAB) -> dict[st
         ("loinc,A1,mip,", "system: found 'loinc', expected a URI"),
         (f"{LAB}|2,A1,mip,", "expected a URI"),
         ("https://neuromuscular-cds.github.io/fhir/CodeSystem/concept,x1,mip,", "found our own code system"),
+        ("http://www.loinc.org,A1,mip,", "found 'http://www.loinc.org', expected 'http://loinc.org'"),
+        ("http://snomed.info/sct/731000124108,A1,mip,", "expected 'http://snomed.info/sct' for its codes"),
+        ("http://snomed.info/sct,10828004,negative,", "found '10828004' for 'negative', but it means 'positive'"),
+        ("http://loinc.org,LA33-6,mip,", "found 'LA33-6' for 'mip', but it means 'yes'"),
+        (f'{LAB},A1,mip,"two\nlines"\n{LAB},A2,mipp,', "line 4: concept: found 'mipp'"),
         (f"{LAB},,mip,", "code: found 0 characters"),
         (f"{LAB},{'x' * 201},mip,", "code: found 201 characters"),
         (f"{LAB},A1,mip", "line 2: found 3 fields, expected 4"),
@@ -90,6 +95,11 @@ def test_a_file_that_is_no_csv_is_refused(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     assert "expected a CSV file in UTF-8" in lint_site_codes(path, OURS)[1][0]
     assert "expected a CSV file" in lint_site_codes(tmp_path / "missing.csv", OURS)[1][0]
+
+
+@pytest.mark.parametrize("system", ["http://hl7.org/fhir/sid/icd-9-cm", "http://fhir.de/CodeSystem/bfarm/icd-10-gm", "2.999.1.7"])
+def test_another_system_that_we_do_not_know_is_the_sites_own(tmp_path: Path, system: str) -> None:
+    assert lint_site_codes(file(tmp_path, f"{system},A1,mip,"), OURS)[1] == ()
 
 
 def test_the_note_may_be_left_out_and_a_byte_order_mark_and_empty_lines_do_no_harm(tmp_path: Path) -> None:

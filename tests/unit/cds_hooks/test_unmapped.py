@@ -63,7 +63,7 @@ def test_the_command_lists_what_was_seen_since_a_day(
     monkeypatch.setenv("NMCDS_DATABASE_URL", f"sqlite:///{tmp_path}/nmcds.sqlite3")
     code, out, _ = run(capsys, "codes", "unmapped", "--json")
     expected = [{"system": CM, "code": "G718", "chapter": "G71", "calls": 2}, {"system": CM, "code": "M6089", "chapter": "M60", "calls": 1}]
-    assert (code, json.loads(out)) == (0, {"codes": expected, "full": False})
+    assert (code, json.loads(out)) == (0, {"database": f"sqlite:///{tmp_path}/nmcds.sqlite3", "codes": expected, "full": False})
     _, out, _ = run(capsys, "codes", "unmapped", "--json", "--since", "2026-11-22")
     assert [one["calls"] for one in json.loads(out)["codes"]] == [1, 1]
     _, out, _ = run(capsys, "codes", "unmapped", "--at-least", "2")
