@@ -162,7 +162,9 @@ def from_environment() -> FastAPI:
     settings = Settings.load(os.environ)
     configure_logs(settings.log_level)
     known = clients(settings)
-    knowledge = Rules.load(settings.knowledge_dir, engine=settings.engine, site=Site.load(settings.site_file))
+    knowledge = Rules.load(
+        settings.knowledge_dir, engine=settings.engine, site=Site.load(settings.site_file), site_codes=settings.site_codes_file
+    )
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
     return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))

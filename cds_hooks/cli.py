@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from cds_hooks.commands.codes import codes as codes_app
+
 __all__ = ["app", "main"]
 
 HELP = """
@@ -47,6 +49,7 @@ rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Che
 app.add_typer(rules_app, name="rules")
 fhir_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The knowledge as FHIR R4 resources.")
 app.add_typer(fhir_app, name="fhir")
+app.add_typer(codes_app, name="codes")
 
 
 def _version(wanted: bool) -> None:
@@ -245,6 +248,89 @@ def rules_test(
     from cds_hooks.commands.rules import test  # noqa: PLC0415 - help must be quick
 
     raise typer.Exit(test(rule_ids or [], rules=rules, json=as_json))
+
+
+@codes_app.command("verify")
+def codes_verify(as_json: AsJson = False) -> None:
+    """Re-check every shipped row of codes: forms and check digits, ICD-10-CM, contradictions, and when each was last checked.
+
+    ICD-10-CM comes from the development package simple-icd-10-cm; without it the check fails and says so. Exit code 1 for any problem.
+
+    [bold]Example[/]
+    \b
+      nmcds codes verify
+    """
+    from cds_hooks.commands.codes_verify import verify  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(verify(json=as_json))
+
+
+@codes_app.command("lint")
+def codes_lint(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV file: system,code,concept and note.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a file of a site's own codes before the service loads it (NMCDS_SITE_CODES_FILE). Exit code 1 for any problem.
+
+    [bold]Example[/]
+    \b
+      nmcds codes lint docs/how-to/site-codes-example.csv
+    """
+    from cds_hooks.commands.codes_lint import lint  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(lint(file, json=as_json))
+
+
+@codes_app.command("unmapped")
+def codes_unmapped(
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Only from this day on.")] = None,
+    at_least: Annotated[int, typer.Option(min=1, metavar="N", help="Only codes seen in so many calls or more.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """List codes that this service saw in neuromuscular chapters and watched drug groups and that mean nothing to it.
+
+    System and code only. Use --at-least before a list leaves the house: a code that was seen once may point to one person.
+
+    [bold]Examples[/]
+    \b
+      nmcds codes unmapped --since 2026-11-01
+      nmcds codes unmapped --at-least 10 --json
+    """
+    from cds_hooks.commands.codes_unmapped import unmapped  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(unmapped(since=since.date() if since else None, at_least=at_least, json=as_json))
+
+
+@codes_app.command("codesystem")
+def codes_codesystem(
+    every: Annotated[bool, typer.Option("--all", help="Every name that a rule may write, also those with official codes.")] = False,
+) -> None:
+    """Print our own code system as a FHIR R4 CodeSystem: what no official code records.
+
+    [bold]Examples[/]
+    \b
+      nmcds codes codesystem
+      nmcds codes codesystem --all
+    """
+    from cds_hooks.commands.codes_publish import print_code_system  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(print_code_system(every=every))
+
+
+@codes_app.command("questionnaire")
+def codes_questionnaire(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Such as respiratory; without one, all in a Bundle.")] = None,
+) -> None:
+    """Print FHIR R4 Questionnaires whose answers the rules read, for what no official code records.
+
+    [bold]Examples[/]
+    \b
+      nmcds codes questionnaire respiratory
+      nmcds codes questionnaire
+    """
+    from cds_hooks.commands.codes_publish import print_questionnaires  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(print_questionnaires(name))
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from cds_hooks.store.writer import Shown, Writer
 from cds_hooks.suppression import Suppression
 from cds_hooks.turns import Turns
 from rules.engine.interface import EngineError
+from rules.facts import Unmapped
 from rules.findings import Evaluation
 
 __all__ = ["Health", "Invoker"]
@@ -78,9 +79,10 @@ class Invoker:
         gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
         as_of = self.clock()
         async with self.turns.take():
-            cards = self._notices(gathered) + await self._cards(call, gathered, as_of)
+            found, unmapped = await self._cards(call, gathered, as_of)
+        cards = self._notices(gathered) + found
         cards, suppressed = await self.suppression.apply(cards, call.context.patient_id, call.context.user_id)
-        self._record(call, service, caller, gathered, cards, suppressed, as_of, started)
+        self._record(call, service, caller, gathered, cards, suppressed, unmapped, as_of, started)
         return Response(orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS, media_type="application/json")
 
     async def _read(self, request: Request, service: Service) -> HookRequest:
@@ -89,18 +91,18 @@ class Invoker:
         data = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY else parse_json(body)
         return read_request(data, service.hook)
 
-    async def _cards(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> list[Card]:
-        """Evaluate; whatever goes wrong there becomes a visible card, never an empty answer."""
+    async def _cards(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> tuple[list[Card], tuple[Unmapped, ...]]:
+        """Evaluate; whatever goes wrong there becomes a visible card, never an empty answer. With the cards: codes we do not know."""
         try:
             if len(gathered.resources) > self.settings.inline_resources:
                 evaluation = await asyncio.to_thread(self._evaluate, call, gathered, as_of)
             else:
                 evaluation = self._evaluate(call, gathered, as_of)
         except EngineError as error:
-            return [self._not_checked(call, error.kind, error.clauses)]
+            return [self._not_checked(call, error.kind, error.clauses)], ()
         except Exception as error:  # noqa: BLE001 - a defect in a rule must be seen by the clinician, not read as "nothing found"
-            return [self._not_checked(call, type(error).__name__, ())]
-        return self.renderer.render(evaluation, call.context.patient_id)
+            return [self._not_checked(call, type(error).__name__, ())], ()
+        return self.renderer.render(evaluation, call.context.patient_id), evaluation.unmapped
 
     def _evaluate(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation:
         return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread)
@@ -131,6 +133,7 @@ class Invoker:
         gathered: Gathered,
         cards: list[Card],
         suppressed: int,
+        unmapped: tuple[Unmapped, ...],
         as_of: datetime,
         started: float,
     ) -> None:
@@ -144,6 +147,8 @@ class Invoker:
                 self.metrics.rules.labels(rule.id, card.indicator).inc()
         for kind in gathered.unread:
             self.metrics.unread.labels(kind).inc()
+        for code in unmapped:
+            self.metrics.unmapped.labels(code.system, code.chapter).inc()
         if suppressed:
             self.metrics.suppressed.inc(suppressed)
         log_event(
@@ -155,6 +160,6 @@ class Invoker:
             Shown(
                 at=as_of, service=service.id, instance=call.hook_instance, caller=caller.id, patient=call.context.patient_id,
                 user=call.context.user_id, knowledge=self.knowledge.version, cards=tuple(cards), suppressed=suppressed,
-                unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000),
+                unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000), unmapped=unmapped,
             )
         )  # fmt: skip

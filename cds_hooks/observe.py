@@ -93,6 +93,9 @@ class Metrics:
             "nmcds_fhir_circuit_open", "1 while a listed FHIR server is not asked because it did not answer", ["server"],
             registry=self.registry,
         )  # fmt: skip
+        self.unmapped = Counter(
+            "nmcds_unmapped_codes", "Codes of watched chapters that mean nothing to us", ["system", "chapter"], registry=self.registry
+        )
         self.dropped = Counter("nmcds_storage_dropped", "Audit entries lost because storage was down or slow", registry=self.registry)
 
     def render(self) -> bytes:

@@ -114,6 +114,9 @@ class Settings:
     site_file: Path | None = field(
         default=None, metadata=_about(PATH, "File with the site's thresholds, switched-off rules and reviewers.")
     )
+    site_codes_file: Path | None = field(
+        default=None, metadata=_about(PATH, "CSV file that ties the site's own codes to our concepts (columns system,code,concept).")
+    )
     engine: Literal["checked", "durable", "reference"] = field(
         default="checked", metadata=_about(_choice("checked", "durable", "reference"), "Rule engine. checked runs both and compares them.")
     )

@@ -90,6 +90,7 @@ class CodeLists:
     units: Mapping[str, str]
     bridges: Mapping[str, tuple[Bridge, ...]]
     vocabulary: tuple[Word, ...]
+    watched: tuple[Word, ...]
 
     @classmethod
     def read(cls, folder: Path) -> CodeLists:
@@ -111,6 +112,10 @@ class CodeLists:
             vocabulary=tuple(
                 Word(row["kind"], row["name"], row["kind"], row["label"])
                 for row in reader.rows("vocabulary.csv", ("name", "kind", "label"))
+            ),
+            watched=tuple(
+                Word(row["kind"], row["prefix"], row["kind"], row["display"])
+                for row in reader.rows("watched.csv", ("kind", "prefix", "display", "source"))
             ),
         )
         if reader.problems:

@@ -1,26 +1,27 @@
 """How far the loaded rules cover the specification: present, tried by vignettes, able to fire with the codes on file.
 
-A condition on names that have no official code is never true until a site maps its own codes; a branch that needs such a condition cannot
-fire before.
+A condition on names that have no official code is never true until a site maps its own codes or records ours; a branch that needs such a
+condition cannot fire before. Whether that cures it is worked out by judging the rule again with every such name taken as recorded.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rules.knowledge import Knowledge
 from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not, Rule, nodes_of
+from rules.own_codes import GIVEN, Input, inputs
 from rules.patterns import Pattern, predicate_of
 from rules.tables import rows
 
-__all__ = ["Covered", "coverage", "specified"]
+__all__ = ["Covered", "Judge", "coverage", "specified"]
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """One rule of the specification. `without_code` are the names that only a site's map can make readable."""
+    """One rule of the specification. `without_code` are the names that only our own code system or a site's map can make readable."""
 
     id: str
     specification: str
@@ -31,8 +32,28 @@ class Covered:
     reads: tuple[str, ...] = ()
     without_code: tuple[str, ...] = ()
     silent_branches: tuple[str, ...] = ()
-    """Branches that cannot fire without a site's map."""
+    """Branches that cannot fire without our own codes or a site's map."""
     can_fire: bool = False
+    recorded_as: Mapping[str, str] = field(default_factory=dict)
+    """How each name without a code is recorded with ours: the questionnaire, else the FHIR element."""
+    still_silent: tuple[str, ...] = ()
+    """Branches that could not fire even then."""
+
+    @property
+    def effect(self) -> str:
+        """What the missing codes do to the rule: silent (it never fires), weaker (some of it does not work) or nothing."""
+        if not self.without_code and not self.silent_branches:
+            return ""
+        return "weaker" if self.can_fire else "silent"
+
+    @property
+    def cure(self) -> str:
+        """Whether our own codes or a site's map bring back every branch, some or none; empty when nothing is missing."""
+        if not self.effect:
+            return ""
+        if not self.still_silent:
+            return "yes"
+        return "in part" if len(self.still_silent) < len(self.silent_branches) else "no"
 
 
 def specified() -> dict[str, str]:
@@ -42,7 +63,8 @@ def specified() -> dict[str, str]:
 
 def coverage(knowledge: Knowledge) -> tuple[Covered, ...]:
     """Every rule of the specification, in its order."""
-    judge = _Judge(knowledge)
+    judge, mapped = Judge(knowledge), Judge(knowledge, recorded=True)
+    told = {one.name: _recorded_as(one) for one in inputs(knowledge)}
     speaking = {rule.id for rule in knowledge.rules}
     found = []
     for identifier, specification in specified().items():
@@ -58,30 +80,53 @@ def coverage(knowledge: Knowledge) -> tuple[Covered, ...]:
         reads = sorted({name for leaf in leaves for name in judge.pattern(leaf).reads})
         missing = sorted({name for leaf in leaves for name in judge.uncoded(leaf)})
         counted = {word: expected[word] for word in ("fires", "asks", "silent")}
-        found.append(Covered(rule.id, specification, state, counted, tuple(reads), tuple(missing), mute, len(mute) < len(loud)))
+        found.append(
+            Covered(
+                rule.id,
+                specification,
+                state,
+                counted,
+                tuple(reads),
+                tuple(missing),
+                mute,
+                len(mute) < len(loud),
+                {name: told.get(name, "our own code in the element that official codes stand in") for name in missing},
+                tuple(branch.id for branch in loud if branch.id in mute and not mapped.can(branch.include)),
+            )
+        )
     return tuple(found)
 
 
-class _Judge:
-    """Can a condition become true with official codes alone?"""
+def _recorded_as(one: Input) -> str:
+    return f"Questionnaire {one.questionnaire}" if one.questionnaire else " or ".join(one.elements)
 
-    def __init__(self, knowledge: Knowledge) -> None:
+
+class Judge:
+    """Can a condition become true with the codes on file (`recorded`: with every name taken as recorded)?"""
+
+    def __init__(self, knowledge: Knowledge, *, recorded: bool = False) -> None:
         self.knowledge = knowledge
+        self.recorded = recorded
         self.open: set[str] = set()
 
     def pattern(self, leaf: Leaf) -> Pattern:
+        """The built condition."""
         return self.knowledge.patterns[Leaf(leaf.table, leaf.lifelong)]
 
     def uncoded(self, leaf: Leaf) -> tuple[str, ...]:
         """The names of a condition none of whose concepts has a code."""
         predicate = predicate_of(dict(leaf.table))
         triggers = self.pattern(leaf).triggers
-        if triggers is None or predicate == "gene" or any(self.knowledge.terminology.coding(name) for name in triggers):
+        if triggers is None or predicate == "gene" or GIVEN & triggers:
+            return ()
+        terminology = self.knowledge.terminology
+        if any(terminology.recordable(name) or (self.recorded and terminology.knows(name)) for name in triggers):
             return ()
         value = dict(leaf.table)[predicate]
         return tuple(str(one) for one in value) if isinstance(value, tuple) else (str(value),)
 
     def can(self, node: Node) -> bool:
+        """Can it become true?"""
         match node:
             case All(parts):
                 return all(self.can(part) for part in parts)

@@ -27,6 +27,7 @@ __all__ = [
     "Presence",
     "Record",
     "Relative",
+    "Unmapped",
 ]
 
 
@@ -200,6 +201,16 @@ class Relative:
     status: str | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Unmapped:
+    """A code that the record has in a watched chapter and that means nothing to us. `system` is a known URI, `code` has the form of
+    its codes, `chapter` is a prefix of watched.csv: nothing of it is about a patient."""
+
+    system: str
+    code: str
+    chapter: str
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Everything known about one patient at one moment.
@@ -218,3 +229,4 @@ class Record:
     allergies: tuple[Allergy, ...] = ()
     relatives: tuple[Relative, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
+    unmapped: tuple[Unmapped, ...] = ()

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from rules.facts import Unmapped
+
 __all__ = [
     "Because",
     "ChainStep",
@@ -143,3 +145,5 @@ class Evaluation:
     relevant: bool
     at_most: int | None = None
     """The most cards that this patient's answer should have, when the knowledge says so."""
+    unmapped: tuple[Unmapped, ...] = ()
+    """Codes of watched chapters that mean nothing to us."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from rules.code_lists import CodeLists
 from rules.compile import Compiled, compile_rules
 from rules.engine import build_engine
 from rules.engine.interface import Budget, Program, ProgramError
@@ -18,6 +20,7 @@ from rules.match import Matcher
 from rules.model import Leaf, Rule, nodes_of
 from rules.patterns import Pattern
 from rules.site import Site
+from rules.site_codes import read_site_codes
 from rules.terminology import Terminology
 from rules.typical import typical_facts
 from rules.words import fact_in_words
@@ -66,11 +69,18 @@ class Knowledge:
         *,
         engine: Literal["checked", "durable", "reference"] = "checked",
         site: Site | None = None,
+        site_codes: Path | None = None,
         watchdog: bool = False,
     ) -> Knowledge:
-        """Read codes and rules (`folder`: rule files, default those of the package). Raises KnowledgeError with all problems."""
+        """Read codes and rules (`folder`: rule files, default those of the package; `site_codes`: the site's own codes).
+
+        Raises KnowledgeError, CodeListError or SiteCodesError with all problems.
+        """
         site = site or Site.load()
-        terminology = Terminology.load(HERE / "codes")
+        lists = CodeLists.read(HERE / "codes")
+        terminology = Terminology(lists)
+        if site_codes is not None:
+            terminology = Terminology(lists, read_site_codes(site_codes, terminology))
         sources = load_sources(HERE / "codes")
         loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources))
         if loaded.problems:  # conditions that could not be read cannot be compiled
@@ -106,7 +116,8 @@ class Knowledge:
     ) -> Evaluation:
         """Findings for one patient at one moment. Pure; raises EngineError."""
         record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread)
-        return self.evaluator.evaluate(record, budget or Budget())
+        evaluation = self.evaluator.evaluate(record, budget or Budget())
+        return replace(evaluation, unmapped=record.unmapped) if record.unmapped else evaluation
 
     def in_words(self, fact: str) -> str:
         """A fact or a gap of a finding for a clinician: "result: Acetylcholine receptor antibody"."""

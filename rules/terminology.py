@@ -17,6 +17,7 @@ from rules.code_lists import CodeLists, CodeRow, Word
 from rules.names import Names
 from rules.quantity import Bridge
 from rules.taxonomy import Taxonomy
+from rules.watch import Watch
 
 __all__ = ["ATC", "CONCEPT_SYSTEM", "LOINC", "RXNORM", "SNOMED", "Terminology"]
 
@@ -54,9 +55,12 @@ class Terminology:
             self._codes[row.concept].append(row)
             table = prefix if row.match == "prefix" and row.system in ICD else exact
             table.setdefault((row.system, _tidy(row.system, row.code)), set()).add(row.concept)
-        for word in site_map:
-            system = self.system(word.system)
-            exact.setdefault((system, _tidy(system, word.code)), set()).add(word.means)
+        site = tuple(site_map)
+        for word in site:  # a site's own systems are recognised in every spelling, as the others are
+            self._systems.setdefault(_plain(word.system), word.system)
+            if word.means in self._names.expansion:
+                exact.setdefault(self.key(word.system, word.code), set()).add(word.means)
+        self._mapped = frozenset(word.means for word in site)
         for word in lists.wide:
             for table in (exact, prefix):
                 if (key := (word.system, _tidy(word.system, word.code))) in table:
@@ -64,6 +68,8 @@ class Terminology:
         self._exact = {key: self._taxonomy.narrowed(found) for key, found in exact.items()}
         self._prefix = {key: self._taxonomy.narrowed(found) for key, found in prefix.items()}
         self._answers = _by_code(lists.answers)
+        self._answer_words = frozenset(self._answers.values())
+        self._answers |= {self.key(word.system, word.code): word.means for word in site if word.means in self._answer_words}
         self._routes = _by_code(lists.routes)
         self._answer_codings = _first_codings(lists.answers)
         self._route_codings = _first_codings(lists.routes)
@@ -73,6 +79,7 @@ class Terminology:
         self._units = dict(lists.units)
         self._bridges = dict(lists.bridges)
         self._drug_names = _drug_names(trusted)
+        self.watch = Watch(lists.watched)
 
     @classmethod
     def load(cls, folder: Path, site_map: Iterable[Word] = ()) -> Terminology:
@@ -87,6 +94,11 @@ class Terminology:
         if known is not None:
             return known
         return self._systems.get(_plain(text), text)
+
+    def key(self, system: str, code: str) -> tuple[str, str]:
+        """System and code as they are looked up: the canonical URI, the code without what spelling adds to it."""
+        system = self.system(system)
+        return system, _tidy(system, code)
 
     def concepts(self, system: str, code: str) -> frozenset[str]:
         """The concepts that a code means; empty when it is on no list."""
@@ -200,6 +212,23 @@ class Terminology:
         return tuple(
             sorted(name for name, found in self._names.expansion.items() if not any(self._codes.get(concept) for concept in found))
         )
+
+    @staticmethod
+    def pairs(codeable: object) -> list[tuple[str, str]]:
+        """(system, code) of every readable coding of a CodeableConcept, as written."""
+        return _codings(codeable)
+
+    def recordable(self, name: str) -> bool:
+        """Can a name be recorded with an official code, or with one that the site has mapped?"""
+        return name in self._mapped or self.coding(name) is not None
+
+    def is_answer(self, word: str) -> bool:
+        """Is this one of our words for a coded answer (positive, yes ...)?"""
+        return word in self._answer_words
+
+    def answer_words(self) -> frozenset[str]:
+        """All our words for coded answers."""
+        return self._answer_words
 
     def ancestors(self, concept: str) -> tuple[str, ...]:
         """The taxonomy concepts above a concept, nearest first."""

@@ -110,17 +110,24 @@ def _coverage() -> Iterator[str]:
     yield (
         "`nmcds rules coverage` compares the loaded rules with the specification; `make test` fails when one is missing or never tried. "
         "Vignettes: how many expect the rule to fire, to ask, to be silent. *Without code*: names that no official code list on file "
-        "covers, so that the conditions on them wait for a site's own codes.\n"
+        "covers. *Effect*: the rule is silent or weaker until they are recorded with [our own codes or a site's "
+        "map](../how-to/map-site-codes.md); *cure*: whether that brings every branch back, worked out by judging the rule again with "
+        "every such name taken as recorded.\n"
     )
     yield "| specification | rules | active | fire with official codes |\n| --- | ---: | ---: | ---: |"
     for name, numbers in summary(rows).items():
         yield f"| {name} | {' | '.join(str(number) for number in numbers)} |"
-    yield "\n| rule | state | vignettes | cannot fire yet | without code |\n| --- | --- | --- | --- | --- |"
+    yield "\n| rule | state | vignettes | effect | cannot fire yet | cure | without code |\n| --- | --- | --- | --- | --- | --- | --- |"
     for row in rows:
         counted = "/".join(str(row.vignettes.get(word, 0)) for word in ("fires", "asks", "silent"))
         mute = "" if not row.silent_branches else ", ".join(row.silent_branches) if row.can_fire else "whole rule"
         names = ", ".join(f"`{name}`" for name in row.without_code)
-        yield f"| [{row.id}](rules.md#{row.id}) | {row.state} | {counted} | {mute} | {names} |"
+        yield f"| [{row.id}](rules.md#{row.id}) | {row.state} | {counted} | {row.effect} | {mute} | {row.cure} | {names} |"
+    yield "\n## How each is recorded\n"
+    yield "With our own code system, in a resource or in an answered Questionnaire that the service publishes.\n"
+    yield "| name | recorded as |\n| --- | --- |"
+    for name, where in sorted({pair for row in rows for pair in row.recorded_as.items()}):
+        yield f"| `{name}` | {where} |"
 
 
 _PAGES = {

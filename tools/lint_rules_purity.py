@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["main", "problems"]
 
-MAY_READ = frozenset({"code_lists.py", "load.py", "site.py", "tables.py"})
+MAY_READ = frozenset({"code_check.py", "code_lists.py", "load.py", "site.py", "site_codes.py", "tables.py"})
 
 _IMPURE_MODULES = frozenset({"random", "secrets", "tempfile", "shutil", "subprocess", "multiprocessing"})
 _CLOCKS = frozenset({"now", "utcnow", "today", "time", "time_ns", "sleep", "localtime", "gmtime", "uuid1", "uuid4"})

@@ -24,7 +24,7 @@ def covered(*, rules: Path | None, every: bool, json: bool) -> Exit:
     found = problems(rows)
     if json:
         counts = {name: dict(zip(("specified", "active", "canFire"), numbers, strict=True)) for name, numbers in summary(rows).items()}
-        as_json({"specifications": counts, "problems": found, "outside": outside, "rules": [asdict(row) for row in rows]})
+        as_json({"specifications": counts, "problems": found, "outside": outside, "rules": [_as_data(row) for row in rows]})
         return Exit.FOUND if found else Exit.OK
     out = console()
     counted = Table("specification", "rules", "active", "fire with official codes", box=None, pad_edge=False, header_style="bold")
@@ -35,12 +35,23 @@ def covered(*, rules: Path | None, every: bool, json: bool) -> Exit:
     if told:
         out.print(_table(told))
     if not every:
-        out.print(Text("Named: what cannot fire, whole or in part, before a site maps its own codes. --all lists every rule.", style="dim"))
+        out.print(
+            Text(
+                "Named: what cannot fire, whole or in part, with official codes alone; `cure`: whether our own codes "
+                "(`nmcds codes codesystem`, `nmcds codes questionnaire`) or a site's map (NMCDS_SITE_CODES_FILE) bring it back. "
+                "--all lists every rule.",
+                style="dim",
+            )
+        )
     if outside:
         out.print(Text(f"Not in the specification: {', '.join(outside)}"), soft_wrap=True)
     for line in found:
         out.print(Text(line, style="red"), soft_wrap=True)
     return Exit.FOUND if found else Exit.OK
+
+
+def _as_data(row: Covered) -> dict[str, object]:
+    return {**asdict(row), "effect": row.effect, "cure": row.cure}
 
 
 def problems(rows: Sequence[Covered]) -> list[str]:
@@ -55,9 +66,11 @@ def problems(rows: Sequence[Covered]) -> list[str]:
 
 
 def _table(rows: Sequence[Covered]) -> Table:
-    table = Table("rule", "state", "vignettes", "cannot fire", "names without code", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        "rule", "state", "vignettes", "effect", "cannot fire", "cure", "names without code", box=None, pad_edge=False, header_style="bold"
+    )
     for row in rows:
         mute = "" if not row.silent_branches else ", ".join(row.silent_branches) if row.can_fire else "whole rule"
         counted = "/".join(str(row.vignettes.get(word, 0)) for word in ("fires", "asks", "silent"))
-        table.add_row(Text(row.id), row.state, counted, Text(mute), Text(", ".join(row.without_code)))
+        table.add_row(Text(row.id), row.state, counted, row.effect, Text(mute), row.cure, Text(", ".join(row.without_code)))
     return table

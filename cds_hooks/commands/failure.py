@@ -5,10 +5,11 @@ from __future__ import annotations
 from rich.text import Text
 
 from cds_hooks.commands.output import Exit, StopError, console, plain, say_problems
-from cds_hooks.errors import SettingsError
+from cds_hooks.errors import SettingsError, StorageUnavailable
 from rules.code_lists import CodeListError
 from rules.load import KnowledgeError
 from rules.site import SiteError
+from rules.site_codes import SiteCodesError
 
 __all__ = ["report"]
 
@@ -20,6 +21,12 @@ def report(error: Exception) -> Exit:
             return _say(error.code, [error.message], error.remedy)
         case SettingsError():
             return _say(Exit.USAGE, error.problems, "docs/reference/settings.md lists every setting.")
+        case SiteCodesError():
+            return _say(
+                Exit.KNOWLEDGE, error.problems, "NMCDS_SITE_CODES_FILE names a file with problems; `nmcds codes lint FILE` lists them."
+            )
+        case StorageUnavailable():
+            return _say(Exit.FAILED, ["the database cannot be used"], "NMCDS_DATABASE_URL names it; docs/reference/settings.md tells how.")
         case KnowledgeError() | CodeListError() | SiteError():
             problems = getattr(error, "problems", None) or str(error).splitlines()
             return _say(Exit.KNOWLEDGE, problems, "The knowledge cannot be loaded; `nmcds rules lint` lists the problems of rule files.")

@@ -33,7 +33,9 @@ def rules_folder(folder: Path | None) -> Path:
 def load_knowledge(folder: Path | None) -> Knowledge:
     """The knowledge that the service would load, or the rules of `folder`; raises what `failure.report` explains."""
     settings = read_settings()
-    return Knowledge.load(rules_folder(folder), engine=settings.engine, site=Site.load(settings.site_file))
+    return Knowledge.load(
+        rules_folder(folder), engine=settings.engine, site=Site.load(settings.site_file), site_codes=settings.site_codes_file
+    )
 
 
 def find_rule(knowledge: Knowledge, identifier: str) -> Rule:

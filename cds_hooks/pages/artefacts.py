@@ -13,8 +13,10 @@ from starlette.responses import Response
 
 from cds_hooks.errors import NotFound
 from rules.knowledge import Knowledge
+from rules.publish.code_system import code_system
 from rules.publish.library import library
 from rules.publish.plan_definition import Json, plan_definition, published_rules
+from rules.publish.questionnaires import questionnaires
 from rules.publish.value_set import names_read, value_set
 
 __all__ = ["Artefacts", "artefacts", "capability"]
@@ -28,8 +30,10 @@ MOST = 500
 def artefacts(knowledge: Knowledge, base_url: str) -> dict[str, dict[str, Json]]:
     """Every resource by type and id."""
     makers: Mapping[str, Callable[[], list[Json]]] = {
+        "CodeSystem": lambda: [code_system(knowledge)],
         "Library": lambda: [library(knowledge)],
         "PlanDefinition": lambda: [plan_definition(knowledge, rule, base_url) for rule in published_rules(knowledge)],
+        "Questionnaire": lambda: list(questionnaires(knowledge).values()),
         "ValueSet": lambda: [value_set(knowledge, name) for name in names_read(knowledge)],
     }
     return {kind: {str(one["id"]): one for one in make()} for kind, make in makers.items()}

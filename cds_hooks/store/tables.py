@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 
-__all__ = ["HEAD", "METADATA", "audit", "card_shown", "deployment", "feedback", "firing"]
+__all__ = ["HEAD", "METADATA", "audit", "card_shown", "deployment", "feedback", "firing", "unmapped"]
 
-HEAD = "0001"
+HEAD = "0004"
 METADATA = MetaData()
 MOMENT = String(32)
 
@@ -82,4 +82,15 @@ audit = Table(
     Column("unread", Text, nullable=False),  # JSON: ["MedicationRequest", ...]
     Column("ms", Integer, nullable=False),
     Index("audit_at", "at"),
+)
+
+# Codes of watched chapters that mean nothing to us, by day. No display, no patient, no caller: nothing but the code.
+unmapped = Table(
+    "unmapped",
+    METADATA,
+    Column("day", String(10), primary_key=True),
+    Column("system", String(80), primary_key=True),
+    Column("code", String(20), primary_key=True),
+    Column("chapter", String(10), nullable=False),
+    Column("count", Integer, nullable=False),
 )

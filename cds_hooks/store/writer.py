@@ -19,7 +19,9 @@ from cds_hooks.errors import StorageUnavailable
 from cds_hooks.observe import log_event
 from cds_hooks.store.database import Database, Keys, insert
 from cds_hooks.store.moment import moment
-from cds_hooks.store.tables import audit, card_shown, firing
+from cds_hooks.store.tables import audit, card_shown, firing, unmapped
+from cds_hooks.store.unmapped import count_unmapped
+from rules.facts import Unmapped
 
 __all__ = ["Shown", "Writer", "fingerprint"]
 
@@ -43,6 +45,7 @@ class Shown:
     suppressed: int
     unread: tuple[str, ...]
     ms: int
+    unmapped: tuple[Unmapped, ...] = ()
 
 
 def fingerprint(keys: Keys, card: Card) -> str:
@@ -118,11 +121,14 @@ class Writer:
                 statement = insert(connection, firing).values(row)
                 key = [column.name for column in firing.primary_key]
                 connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": firing.c.count + row["count"]}))
+            for day, codes in _unmapped(entries).items():
+                count_unmapped(connection, day, codes)
             connection.execute(audit.insert(), [_audit(keys, entry) for entry in entries])
             if time.monotonic() - self._pruned > PRUNE_S or not self._pruned:
                 oldest = moment(entries[-1].at - self._keep)
                 connection.execute(delete(audit).where(audit.c.at < oldest))
                 connection.execute(delete(card_shown).where(card_shown.c.at < oldest))
+                connection.execute(delete(unmapped).where(unmapped.c.day < oldest[:10]))
                 self._pruned = time.monotonic()
 
 
@@ -155,6 +161,15 @@ def _firings(entries: Sequence[Shown]) -> list[dict[str, object]]:
     )
     names = ("day", "rule", "version", "service", "indicator")
     return [{**dict(zip(names, key, strict=True)), "count": count} for key, count in sorted(counts.items())]
+
+
+def _unmapped(entries: Sequence[Shown]) -> dict[str, Counter[Unmapped]]:
+    """By day: in how many calls each code was seen."""
+    found: dict[str, Counter[Unmapped]] = {}
+    for entry in entries:
+        if entry.unmapped:
+            found.setdefault(moment(entry.at)[:10], Counter()).update(entry.unmapped)
+    return found
 
 
 def _audit(keys: Keys, entry: Shown) -> dict[str, object]:

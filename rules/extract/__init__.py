@@ -82,6 +82,7 @@ def extract(resources: Iterable[Input], *, terminology: Terminology, as_of: date
         allergies=tuple(fact for fact in facts if isinstance(fact, Allergy)),
         relatives=tuple(fact for fact in facts if isinstance(fact, Relative)),
         unread=reading.unread,
+        unmapped=tuple(sorted(reading.unmapped)),
     )
 
 

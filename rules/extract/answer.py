@@ -1,4 +1,4 @@
-"""QuestionnaireResponse -> Event (kind answer) for coded and yes/no items, Observation for numbers.
+"""QuestionnaireResponse -> Event (kind answer) for every item, Observation for numbers and coded answers.
 
 FHIR gives an item no code of its own. It is recognised by a code of our system in `definition` or `linkId`
 ("<our system>#<name>"), or by a site's map from (questionnaire URL, linkId).
@@ -53,21 +53,23 @@ def _concepts(item: Element, form: str, reading: Reading) -> frozenset[str]:
 def _answers(
     found: list[Element], concepts: frozenset[str], ref: str, status: str | None, when: FhirDate | None, origin: Origin, reading: Reading
 ) -> Iterable[Event | Observation]:
-    tags: set[str] = set()
+    final = "final" if status == "completed" else status
+    said, coded = set[str](), set[str]()
     for answer in found:
         if isinstance(answer.get("valueBoolean"), bool):
-            tags.add("yes" if answer["valueBoolean"] else "no")
+            said.add("yes" if answer["valueBoolean"] else "no")
         coding = answer.get("valueCoding")
         if coding is not None:
-            tags |= reading.answers({"coding": [coding]}) | reading.concepts({"coding": [coding]})
+            coded |= reading.answers({"coding": [coding]}) | reading.concepts({"coding": [coding]})
         if isinstance(answer.get("valueString"), str):
             word = reading.terminology.answer_word(str(answer["valueString"]))
-            tags |= {word} if word else set()
+            coded |= {word} if word else set()
         value = reading.quantity(answer.get("valueQuantity"), concepts)
         amount = number(answer.get("valueDecimal", answer.get("valueInteger")))
         if value is None and amount is not None:
             value = Quantity(amount, "1")
         if value is not None:
-            final = "final" if status == "completed" else "amended" if status == "amended" else status
             yield Observation(ref, concepts, status=final, when=when, value=value)
-    yield Event(ref, "answer", concepts, status=status, when=when, origin=origin, tags=frozenset(tags))
+    if coded:
+        yield Observation(ref, concepts, status=final, when=when, answers=frozenset(coded))
+    yield Event(ref, "answer", concepts, status=status, when=when, origin=origin, tags=frozenset(said | coded))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from rules.extract.reading import Element, Reading, elements
+from rules.extract.unmapped import in_conditions
 from rules.facts import Allergy, Condition, Origin, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.quantity import number
@@ -19,7 +20,9 @@ _AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day",
 
 def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Condition]:
     """A Condition (R4 9.2) whose code is on a list. Statuses are kept as they are: patterns decide what counts."""
-    concepts = reading.concepts(reading.codeable(resource, "code"))
+    code = reading.codeable(resource, "code")
+    concepts = reading.concepts(code)
+    reading.unmapped.update(in_conditions(code, reading.terminology))
     if concepts:
         yield Condition(
             ref,

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from rules.extract.dosage import Course, Strength, course
 from rules.extract.reading import Element, Reading, elements, flag, target_of
+from rules.extract.unmapped import in_medications
 from rules.facts import Medication, Origin
 from rules.fhir_date import FhirDate
 from rules.quantity import number
@@ -157,6 +158,7 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
             strength = _strength(ingredients[0].get("strength"), reading)
     concepts = reading.concepts(*codeables)
     named = frozenset[str]() if concepts else reading.terminology.drugs_named(codeables)
+    reading.unmapped.update(in_medications(codeables, reading.terminology, named=bool(named)))
     if not concepts and not named:
         return None
     route = next((found for item in codeables if (found := reading.terminology.product_route(item, named=bool(named)))), None)

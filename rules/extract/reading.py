@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from rules.extract.statuses import INTENTS, STATUSES
-from rules.facts import Origin
+from rules.facts import Origin, Unmapped
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, is_unit, number
 from rules.terminology import Terminology
@@ -84,6 +84,7 @@ class Reading:
         self.as_of = as_of
         self.unread: dict[str, str] = dict(unread)
         self.birth: FhirDate | None = None
+        self.unmapped: set[Unmapped] = set()
         self._dates: dict[str, FhirDate | None] = {}
         self._resources: dict[str, Element] = {}
         for item in inputs:

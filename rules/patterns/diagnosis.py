@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rules.facts import Condition, Observation, Presence
+from rules.facts import Condition, Event, Observation, Presence
 from rules.fhir_date import Duration, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, negate, nothing_found
@@ -29,6 +29,7 @@ PROVISIONAL = {"provisional", "unconfirmed"}
 NEVER = {"refuted", "entered-in-error"}
 ACTIVE = {"active", "recurrence", "relapse"}
 QUIET = {"inactive", "remission"}
+ANSWERED = {"completed", "amended"}
 FINAL = {"final", "amended", "corrected"}
 YES = {"positive", "yes", "present"}
 NO = {"negative", "no", "absent"}
@@ -253,10 +254,14 @@ class Symptom:
 
     def quiet(self, index: RecordIndex) -> Verdict:
         """Nothing on file: absent; unknown when it could not be read, or has no code list here."""
-        missing = gaps(index, self.reads)
-        if not self.coded and self.wanted:
-            missing = (NotChecked(f"finding:{self.label}", "no code list; needs the site's code map", "Observation"), *missing)
-        return nothing_found(missing)
+        return nothing_found((*self.uncoded, *gaps(index, self.reads)))
+
+    @property
+    def uncoded(self) -> tuple[NotChecked, ...]:
+        """Why silence says nothing: no code on file records the symptom."""
+        if self.coded or not self.wanted:
+            return ()
+        return (NotChecked(f"finding:{self.label}", "no code list; needs the site's code map", "Observation"),)
 
     def of_condition(self, fact: Condition, index: RecordIndex) -> Truth:
         """Does this Condition say the symptom is there (or, when absence is wanted, refuted)?"""
@@ -280,18 +285,37 @@ class Symptom:
         said = (yes and not no) if self.wanted else (no and not yes)
         return both((said, self.window.holds(fact.when, index.record)))
 
+    def of_answer(self, fact: Event, index: RecordIndex) -> Truth:
+        """Does this answer of a questionnaire say so? One that is not complete may still change."""
+        if fact.status == "entered-in-error":
+            return False
+        yes, no = bool(fact.tags & YES), bool(fact.tags & NO)
+        said = (yes and not no) if self.wanted else (no and not yes)
+        return both((said, self.window.holds(fact.when, index.record), True if fact.status in ANSWERED else None))
+
+    def truth_of(self, fact: Condition | Observation | Event, index: RecordIndex) -> Truth:
+        """Does this resource say that the symptom is there (or is not, when that is wanted)?"""
+        match fact:
+            case Condition():
+                return self.of_condition(fact, index)
+            case Observation():
+                return self.of_observation(fact, index)
+            case Event():
+                return self.of_answer(fact, index)
+
     def match(self, index: RecordIndex) -> Verdict:
-        """Any Condition or Observation that says so; on `times` different dates."""
+        """Any Condition, Observation or answer that says so; on `times` different dates."""
         support: list[Support] = []
         unsure: list[NotChecked] = []
         first = index.first_dose(self.since_first)
-        candidates: list[tuple[Condition | Observation, Truth]] = [
-            *((fact, self.of_condition(fact, index)) for fact in index.pick(index.conditions, self.names)),
-            *((fact, self.of_observation(fact, index)) for fact in index.pick(index.observations, self.names)),
-        ]
-        for fact, first_truth in candidates:
+        candidates: tuple[Condition | Observation | Event, ...] = (
+            *index.pick(index.conditions, self.names),
+            *index.pick(index.observations, self.names),
+            *(event for event in index.pick(index.events, self.names) if event.kind == "answer"),
+        )
+        for fact in candidates:
             date = (fact.onset or fact.recorded) if isinstance(fact, Condition) else fact.when
-            truth = first_truth
+            truth = self.truth_of(fact, index)
             if truth is not False and self.since_first:
                 if first is None:  # no dose: not since it; an undated one: unknown
                     truth = None if index.pick(index.medications, self.since_first) else False
@@ -304,7 +328,8 @@ class Symptom:
                 unsure.append(NotChecked(f"finding:{name}", "not dated", fact.ref.split("/")[0]))
         if len({found.date for found in support}) >= self.times:
             return Verdict(Presence.PRESENT, tuple(support))
-        return nothing_found((*unsure, *gaps(index, self.reads)))
+        silent = () if any(replace(self, wanted=False).truth_of(fact, index) for fact in candidates) else self.uncoded
+        return nothing_found((*unsure, *silent, *gaps(index, self.reads)))
 
 
 def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bool) -> Symptom:
@@ -312,7 +337,7 @@ def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bo
     raw = table[key]
     label = context.label(raw)
     first = context.names(table["since_first"]) if "since_first" in table else frozenset()
-    coded = any(context.terminology.coding(name) is not None for name in names)
+    coded = any(context.terminology.recordable(name) for name in names)
     return Symptom(label, names, Window.build(context, table), first, wanted, coded, whole_number(table, "at_least_times"))
 
 

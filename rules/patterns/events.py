@@ -10,7 +10,7 @@ from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, R
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
-from rules.patterns.diagnosis import FINAL, NO, YES
+from rules.patterns.diagnosis import ANSWERED, FINAL, NO, YES
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
@@ -102,7 +102,7 @@ class Happening:
         if self.observed is not None:
             for fact in index.pick(index.observations, self.names):
                 truth = self.observed(fact, index)
-                if truth:
+                if truth and not (self.predicate == "answer" and any(one.ref == fact.ref for one in support)):
                     name = min(fact.concepts & self.names)
                     support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))
                 elif truth is False:
@@ -196,6 +196,8 @@ class Judge:
                 refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
                 return refused and self.window.holds(event.when, index.record)
             case "answer":
+                if event.kind == "answer" and event.status not in ANSWERED:
+                    return None
                 said = bool(event.tags & YES) if self.yes else bool(event.tags & NO)
                 return both((said, self.window.holds(event.when, index.record)))
             case _:
@@ -292,10 +294,13 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
         )
 
         def observed_done(fact: Observation, index: RecordIndex) -> Truth:
+            denied = fact.truth is False or (bool(fact.answers) and fact.answers <= {"no"})
+            if denied and ("observation" not in kinds or fact.ref.startswith("QuestionnaireResponse/")):
+                return False  # "hysterectomy: no" is none; a test whose result is "no" was done
             return fact.status in FINAL and fact.valued and judge.counts(fact.when, fact.answers, index)
 
         observed = observed_done
-        if not any(context.terminology.coding(name) is not None for name in names):
+        if not any(context.terminology.recordable(name) for name in names):
             nothing, why = Presence.UNKNOWN, "no code list; needs the site's code map"
     if predicate == "answer":
         yes = table.get("yes", True)

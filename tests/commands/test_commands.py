@@ -121,3 +121,50 @@ def test_the_knowledge_is_written_as_fhir_files(capsys: pytest.CaptureFixture[st
     code, _, err = run(capsys, "fhir", "export", "--out", str(tmp_path / "file" / "sub"))
     assert code == 2
     assert "cannot be written" in err
+
+
+def test_coverage_says_what_missing_codes_do_and_what_cures_it(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "rules", "coverage")
+    assert code == 0
+    assert "effect" in out
+    assert "nmcds codes questionnaire" in " ".join(out.split())
+
+
+def test_the_shipped_codes_are_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = as_json(capsys, "codes", "verify")
+    assert (code, found["problems"]) == (0, [])
+
+
+def test_a_site_map_is_linted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run(capsys, "codes", "lint", str(Path(cli.__file__).parents[1] / "docs" / "how-to" / "site-codes-example.csv"))
+    assert code == 0
+    assert "no problems: 5 codes" in out
+    wrong = tmp_path / "site.csv"
+    wrong.write_text("system,code,concept\nhttps://hospital.example.org/lab,A1,mipp\n", encoding="utf-8")
+    code, out, err = run(capsys, "codes", "lint", str(wrong))
+    assert code == 1
+    assert "site.csv: line 2: concept: found 'mipp'" in err
+    assert as_json(capsys, "codes", "lint", str(wrong))[1]["codes"] == 0
+
+
+def test_a_wrong_site_map_stops_every_command_that_loads_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = tmp_path / "site.csv"
+    wrong.write_text("system,code,concept\nhttps://hospital.example.org/lab,A1,mipp\n", encoding="utf-8")
+    monkeypatch.setenv("NMCDS_SITE_CODES_FILE", str(wrong))
+    code, _, err = run(capsys, "rules", "list")
+    assert code == 3
+    assert "did you mean mip" in err
+    assert "nmcds codes lint" in err
+
+
+def test_our_own_codes_and_questionnaires_are_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NMCDS_ENGINE", "reference")
+    code, out, _ = run(capsys, "codes", "questionnaire", "respiratory")
+    assert (code, json.loads(out)["resourceType"]) == (0, "Questionnaire")
+    code, out, _ = run(capsys, "codes", "codesystem")
+    assert (code, json.loads(out)["content"]) == (0, "fragment")
+    code, _, err = run(capsys, "codes", "questionnaire", "respiratry")
+    assert code == 2
+    assert "did you mean respiratory?" in err

@@ -22,7 +22,7 @@ def made(knowledge: Knowledge) -> dict[str, dict[str, Json]]:
     return artefacts(knowledge, "https://cds.example.org")
 
 
-@pytest.mark.parametrize("kind", ["Library", "PlanDefinition", "ValueSet"])
+@pytest.mark.parametrize("kind", ["CodeSystem", "Library", "PlanDefinition", "Questionnaire", "ValueSet"])
 def test_each_resource_is_valid_r4b_under_an_id_of_its_own(made: dict[str, dict[str, Json]], kind: str) -> None:
     model = getattr(import_module(f"fhir.resources.R4B.{kind.lower()}"), kind)
     for name, resource in made[kind].items():

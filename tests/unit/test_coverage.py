@@ -9,8 +9,9 @@ from pathlib import Path
 
 import rules
 from cds_hooks.commands.coverage import problems
-from rules.coverage import coverage
+from rules.coverage import Covered, Judge, coverage
 from rules.knowledge import Knowledge
+from rules.model import Derived
 
 CODES = Path(rules.__file__).parent / "codes"
 
@@ -21,12 +22,18 @@ def knowledge() -> Knowledge:
     return Knowledge.load(engine="reference")
 
 
+@cache
+def covered() -> dict[str, Covered]:
+    """Every specified rule by id, worked out once."""
+    return {row.id: row for row in coverage(knowledge())}
+
+
 def test_no_specified_rule_is_missing_or_untried() -> None:
-    assert problems(coverage(knowledge())) == []
+    assert problems(tuple(covered().values())) == []
 
 
 def test_every_specified_rule_is_active() -> None:
-    assert [row.id for row in coverage(knowledge()) if row.state != "active"] == []
+    assert [row.id for row in covered().values() if row.state != "active"] == []
 
 
 def test_a_missing_rule_is_named() -> None:
@@ -35,8 +42,48 @@ def test_a_missing_rule_is_named() -> None:
 
 
 def test_a_branch_on_a_name_without_code_cannot_fire_yet() -> None:
-    row = next(row for row in coverage(knowledge()) if row.id == "cidp-motor-variant-ivig")
+    row = covered()["cidp-motor-variant-ivig"]
     assert (row.can_fire, row.without_code) == (False, ("VS-CIDP-MOTOR",))
+
+
+def test_a_rule_says_what_missing_codes_do_to_it_and_what_cures_it() -> None:
+    rows = covered()
+    silent, weaker, well = rows["cidp-motor-variant-ivig"], rows["mg-crisis-urgent"], rows["mg-thymoma-refer"]
+    assert (silent.effect, silent.cure, silent.recorded_as) == ("silent", "yes", {"VS-CIDP-MOTOR": "Condition.code"})
+    assert (weaker.effect, weaker.cure) == ("weaker", "yes")
+    assert (well.effect, well.cure, well.recorded_as) == ("", "", {})
+    assert rows["analg-als-spasticity"].recorded_as["spasticity-limiting"] == "Questionnaire questions"
+    assert all(set(row.recorded_as) == set(row.without_code) for row in rows.values())
+
+
+def test_a_rule_that_is_cured_has_a_vignette_in_which_it_speaks() -> None:
+    """Vignettes record a name without an official code with our own: so the cure is tried, not only said."""
+    for row in covered().values():
+        if row.effect == "silent":
+            assert row.cure == "yes"
+            assert row.vignettes["fires"] > 0
+
+
+def test_what_every_visit_and_goal_is_needs_no_code() -> None:
+    """Seen: a condition on any visit counted as one without a code, so the branch was told to be silent."""
+    rows = covered()
+    assert "any" not in {name for row in rows.values() for name in row.without_code}
+    assert rows["analg-tca-older"].silent_branches == ()
+
+
+def test_what_no_rule_concludes_is_not_cured_by_codes() -> None:
+    assert not Judge(knowledge(), recorded=True).can(Derived("fact", "no-rule-concludes-this"))
+
+
+def test_a_site_map_takes_a_name_off_the_list(tmp_path: Path) -> None:
+    site = tmp_path / "site.csv"
+    site.write_text("system,code,concept\nhttps://hospital.example.org/dx,CIDP-M,VS-CIDP-MOTOR\n", encoding="utf-8")
+    (row,) = (
+        row
+        for row in coverage(Knowledge.load(CODES.parent / "pathways", engine="reference", site_codes=site))
+        if row.id == "cidp-motor-variant-ivig"
+    )
+    assert (row.effect, row.can_fire, row.without_code) == ("", True, ())
 
 
 def test_every_row_of_the_caution_table_has_an_owner() -> None:
