@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from cds_hooks.commands.codes import codes_app
+
 __all__ = ["app", "main"]
 
 HELP = """
@@ -45,6 +47,7 @@ RuleId = Annotated[str, typer.Argument(metavar="RULE-ID", help="Such as mg-crisi
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=HELP)
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check, list, show, test and count the rules.")
 app.add_typer(rules_app, name="rules")
+app.add_typer(codes_app, name="codes")
 
 
 def _version(wanted: bool) -> None:

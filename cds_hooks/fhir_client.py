@@ -144,7 +144,9 @@ class FhirClient:
         return Answer(tuple(pages))
 
     def _get(self, url: SplitResult, token: str, until: float, budget: int) -> bytes:
-        headers = {"Accept": ACCEPT, "Accept-Encoding": "identity", "Authorization": f"Bearer {token}", "Host": url.netloc}
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "identity", "Host": url.netloc}
+        if token:  # a terminology server is asked without one
+            headers["Authorization"] = f"Bearer {token}"
         left = until - time.monotonic()
         if left <= 0:
             raise RefusedError(SLOW)

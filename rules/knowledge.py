@@ -11,6 +11,7 @@ from rules.compile import Compiled, compile_rules
 from rules.engine import build_engine
 from rules.engine.interface import Budget, Program, ProgramError
 from rules.evaluate import Evaluator
+from rules.expansion import Coded
 from rules.extract import Input, extract
 from rules.findings import Evaluation
 from rules.load import KnowledgeError, load_rules, load_sources
@@ -65,11 +66,15 @@ class Knowledge:
         *,
         engine: Literal["checked", "durable", "reference"] = "checked",
         site: Site | None = None,
+        expansion: Iterable[Coded] = (),
         watchdog: bool = False,
     ) -> Knowledge:
-        """Read codes and rules (`folder`: rule files, default those of the package). Raises KnowledgeError with all problems."""
+        """Read codes and rules (`folder`: rule files, default those of the package). Raises KnowledgeError with all problems.
+
+        `expansion` holds what a site's own vocabulary releases add to the code lists.
+        """
         site = site or Site.load()
-        terminology = Terminology.load(HERE / "codes")
+        terminology = Terminology.load(HERE / "codes", expansion=expansion)
         sources = load_sources(HERE / "codes")
         loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources))
         if loaded.problems:  # conditions that could not be read cannot be compiled

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from cds_hooks.commands.output import Exit, StopError, console, plain, say_problems
 from cds_hooks.errors import SettingsError
+from cds_hooks.vocabularies.rows import VocabularyError
 from rules.code_lists import CodeListError
 from rules.load import KnowledgeError
 from rules.site import SiteError
@@ -20,6 +21,8 @@ def report(error: Exception) -> Exit:
             return _say(error.code, [error.message], error.remedy)
         case SettingsError():
             return _say(Exit.USAGE, error.problems, "docs/reference/settings.md lists every setting.")
+        case VocabularyError():
+            return _say(Exit.FAILED, [str(error)], error.remedy)
         case KnowledgeError() | CodeListError() | SiteError():
             problems = getattr(error, "problems", None) or str(error).splitlines()
             return _say(Exit.KNOWLEDGE, problems, "The knowledge cannot be loaded; `nmcds rules lint` lists the problems of rule files.")
