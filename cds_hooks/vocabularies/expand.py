@@ -73,6 +73,8 @@ class TerminologyServer:
                 for code in codes:
                     above[code].add(seed.code)
                 tick(done)
+        if not above:
+            raise VocabularyError("terminology server", None, "found no code of ours, expected SNOMED CT", "Does it have an edition of it?")
         meanings = Meanings({seed.code: seed for seed in seeds}, {seed.code: frozenset(above[seed.code]) - {seed.code} for seed in seeds})
         rows = []
         for code in sorted(above):

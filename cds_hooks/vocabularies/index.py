@@ -65,7 +65,10 @@ def write(path: Path, about: Header, rows: Iterable[Coded], missing: Iterable[Ga
             file.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN; {SCHEMA}")
             file.executemany("INSERT INTO code VALUES (?, ?, ?)", _numbered(file, rows))
             counted = dict(file.execute("SELECT system, count(*) FROM code GROUP BY system"))
-            releases = tuple(Release(one.system, one.version, one.source, counted.get(one.system, 0)) for one in about.releases)
+            releases = tuple(
+                Release(one.system, one.version, one.source, counted.get(one.system, 0))
+                for one in sorted(about.releases, key=lambda one: one.system)
+            )
             file.executemany(
                 "INSERT INTO release VALUES (?, ?, ?, ?)", [(one.system, one.version, one.source, one.codes) for one in releases]
             )

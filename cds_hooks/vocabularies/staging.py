@@ -49,21 +49,24 @@ class Staging:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None)
-        connection.execute("PRAGMA synchronous = OFF")  # lost with the machine's power only; then it is made again
         connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA synchronous = OFF")  # lost with the machine's power only; then it is made again
         return connection
 
     def _continues(self, inputs: str) -> bool:
+        """Open the work file of an earlier try with the same inputs, if there is one."""
         if not self.path.is_file():
             return False
+        self.rows = sqlite3.connect(self.path)
         try:
-            self.rows = self._connect()
-            if self.rows.execute("SELECT fingerprint FROM inputs").fetchone() == (inputs,):
-                return True
-            self.rows.close()
-        except sqlite3.Error:
-            self.rows.close()
-        return False
+            known = self.rows.execute("SELECT fingerprint FROM inputs").fetchone()
+        except sqlite3.Error:  # no work file of ours, or one that was cut off
+            known = None
+        self.rows.close()
+        if known != (inputs,):
+            return False
+        self.rows = self._connect()
+        return True
 
     def is_done(self, file: Path) -> bool:
         """Was this file read to its end before?"""

@@ -58,11 +58,8 @@ def load_vocabularies(settings: Settings, *, ask: bool = True, reader: FhirReade
         _log("file", releases)
     if settings.terminology_server:
         if any(one.system == SNOMED for one in releases):
-            raise SettingsError(
-                [
-                    "NMCDS_TERMINOLOGY_SERVER: NMCDS_CODES_FILE has SNOMED CT already; expected one of the two (build the file without --snomed)"
-                ]
-            )
+            problem = "NMCDS_CODES_FILE has SNOMED CT already, expected only one of them; build the file again without --snomed"
+            raise SettingsError([f"NMCDS_TERMINOLOGY_SERVER: {problem}"])
         cached, problem = _of_server(settings, seeds, ask=ask, reader=reader)
         if cached is not None:
             paths.append(settings.terminology_cache)

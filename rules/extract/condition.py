@@ -19,13 +19,17 @@ _AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day",
 
 def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Condition]:
     """A Condition (R4 9.2) whose code is on a list. Statuses are kept as they are: patterns decide what counts."""
-    concepts = reading.concepts(reading.codeable(resource, "code"))
+    code = reading.codeable(resource, "code")
+    concepts = reading.concepts(code)
+    verification = reading.coded_status(resource, "verificationStatus", _VERIFICATION)
+    if verification == "refuted":
+        concepts -= reading.terminology.added_concepts(code)
     if concepts:
         yield Condition(
             ref,
             concepts,
             clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
-            verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
+            verification=verification,
             onset=_date(resource, "onset", reading),
             recorded=reading.date(resource.get("recordedDate")),
             abated=any(name.startswith("abatement") and value not in (None, False) for name, value in resource.items()),
