@@ -25,6 +25,8 @@ from cds_hooks.vocabularies.start import refresh
 
 __all__ = ["about", "build", "expand"]
 
+MOST = 20  # codes that are named after a build
+
 
 class _Steps:
     """Shows one line of progress for each step, on standard error."""
@@ -62,7 +64,7 @@ def build(out: Path, *, snomed: Sequence[Path], rxnorm: Path | None, icd10cm: Pa
         console(error=True).print(
             Text(f"not read again, from the build that was broken off: {', '.join(path.name for path in built.kept)}")
         )
-    return _say(out, built.header, built.gaps, seeds, json=json)
+    return _say(out, built.header, built.gaps, seeds, json=json, most=MOST)
 
 
 def expand(out: Path | None, *, server: str | None, force: bool, json: bool) -> Exit:
@@ -82,7 +84,7 @@ def expand(out: Path | None, *, server: str | None, force: bool, json: bool) -> 
             header = refresh(path, asked, seeds, _Steps(progress))
     finally:
         client.close()
-    return _say(path, header, index.gaps(path), seeds, json=json)
+    return _say(path, header, index.gaps(path), seeds, json=json, most=MOST)
 
 
 def about(path: Path | None, *, json: bool) -> Exit:
@@ -93,7 +95,7 @@ def about(path: Path | None, *, json: bool) -> Exit:
     return _say(file, index.header(file), index.gaps(file), Seeds.of(packaged_lists()), json=json)
 
 
-def _say(path: Path, header: Header, gaps: Sequence[Gap], seeds: Seeds, *, json: bool) -> Exit:
+def _say(path: Path, header: Header, gaps: Sequence[Gap], seeds: Seeds, *, json: bool, most: int | None = None) -> Exit:
     fits = header.digest == seeds.digest
     if json:
         as_json({"file": str(path), "fits": fits, **asdict(header), "gaps": [asdict(gap) for gap in gaps]})
@@ -107,8 +109,10 @@ def _say(path: Path, header: Header, gaps: Sequence[Gap], seeds: Seeds, *, json:
         out.print(
             Text(f"\n{len(gaps)} codes of our lists are not in these releases, or retired there; what they cover is recognised by less:")
         )
-        for gap in gaps:
+        for gap in gaps[:most]:
             out.print(Text(f"  {gap.system} {gap.code}: {gap.why}", style="yellow"), soft_wrap=True)
+        if len(gaps[:most]) < len(gaps):
+            out.print(Text(f"  and {len(gaps) - len(gaps[:most])} more; `nmcds codes about {path}` lists all"), soft_wrap=True)
     if fits:
         out.print(
             Text(f"\n{path}, written by {header.tool} at {header.built_at}; NMCDS_CODES_FILE names it to the service"), soft_wrap=True

@@ -36,13 +36,14 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "rf2", {**dict.fromkeys(ours, True), SUBTYPE: True, RETIRED: False}, [(SUBTYPE, MG)], [(RETIRED, SUBTYPE, REPLACED_BY)]
     )
     names = {seed.code: ("IN", "an ingredient") for seed in seeds.rxnorm}
-    names |= {
-        PART: ("SCDC", "ciprofloxacin 500 MG"), DRUG: ("SCD", "ciprofloxacin 500 MG Oral Tablet"), BRANDED: ("SBD", "the same [Brand]"),
-        TABLET: ("DF", "Oral Tablet"),
-    }  # fmt: skip
+    names |= {PART: ("SCDC", "ciprofloxacin 500 MG"), DRUG: ("SCD", "ciprofloxacin 500 MG Oral Tablet")}
+    names |= {BRANDED: ("SBD", "the same [Brand]"), TABLET: ("DF", "Oral Tablet")}
     relations = [
-        (PART, "has_ingredient", CIPROFLOXACIN), (DRUG, "consists_of", PART), (DRUG, "has_dose_form", TABLET), (BRANDED, "tradename_of", DRUG),
-    ]  # fmt: skip
+        (PART, "has_ingredient", CIPROFLOXACIN),
+        (DRUG, "consists_of", PART),
+        (DRUG, "has_dose_form", TABLET),
+        (BRANDED, "tradename_of", DRUG),
+    ]
     write_rrf(folder / "rrf", names, relations)
     build(folder / "codes.sqlite3", seeds, snomed=[folder / "rf2"], rxnorm_folder=folder / "rrf", icd=None, step=quiet)
     return folder / "codes.sqlite3"
@@ -54,7 +55,7 @@ def request(condition: int, drug: int) -> Any:  # noqa: ANN401 - any JSON
 
     def coded(value: object) -> object:
         if isinstance(value, list):
-            return [coded(one) for one in value if "medicationReference" not in one.get("resource", ())]
+            return [coded(one) for one in value if not isinstance(one, dict) or "medicationReference" not in one.get("resource", ())]
         if not isinstance(value, dict):
             return value
         if value.get("resourceType") == "Condition":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import rules
+from cds_hooks.vocabularies.seeds import Seeds
 from rules.code_lists import CodeLists
 from rules.expansion import Coded
 from rules.extract import Input, extract
@@ -141,3 +142,12 @@ def test_the_dose_form_of_a_product_says_its_route(form: str, route: str | None)
     assert isinstance(fact, Medication)
     assert fact.concepts == {"hydrocortisone"}
     assert fact.route == route
+
+
+def test_skin_cancer_other_than_melanoma_is_no_active_cancer_whatever_stands_above_it() -> None:
+    basal_cell = next(word for word in LISTS.wide if word.code == "254701007")
+    (seed,) = [one for one in Seeds.of(LISTS).snomed if one.code == int(basal_cell.code)]
+    assert seed.fixed
+    assert seed.below
+    assert seed.concepts == {"non-melanoma-skin-cancer"}
+    assert concepts(known(coded(254701007, "non-melanoma-skin-cancer")), 254701007) == {"non-melanoma-skin-cancer"}
