@@ -1,7 +1,7 @@
 """What a site's own releases add to the code lists: subtypes of our SNOMED CT codes, products of our ingredients.
 
 Rows come ready from outside (`cds_hooks.vocabularies`), are read once and kept as sorted arrays of numbers: some hundred thousand codes
-take a few megabytes. What our own lists say about a code always stands; a site's release only adds to it.
+take a few megabytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 __all__ = ["Coded", "Expansion"]
 
 _NONE: Final[frozenset[str]] = frozenset()
+_NOTHING: Final[tuple[frozenset[str], str]] = (_NONE, "")
 _LARGEST: Final = 2**64 - 1
 
 
@@ -32,13 +33,6 @@ class Coded:
     form: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Meaning:
-    concepts: frozenset[str]
-    besides: frozenset[str]
-    form: str
-
-
 class Expansion:
     """Codes of a release by system and number; nothing else of a row is kept."""
 
@@ -52,7 +46,7 @@ class Expansion:
         Of the others (kidney disease above its stage 3) a code means all, as it does with the prefixes of ICD-10.
         """
         self._codes: dict[str, tuple[array[int], array[int]]] = {}
-        self._meanings: list[_Meaning] = []
+        self._meanings: list[tuple[frozenset[str], str]] = []
         known: dict[tuple[frozenset[str], frozenset[str], str], int] = {}
         for row in rows:
             codes, meanings = self._codes.setdefault(row.system, (array("Q"), array("I")))
@@ -63,34 +57,26 @@ class Expansion:
             if place is None:
                 place = known[key] = len(self._meanings)
                 more = frozenset(name for name in row.far if not is_placed(name))
-                besides = frozenset(name for name in row.near | row.far if not is_placed(name))
-                self._meanings.append(_Meaning(narrowed(row.near) | more, besides, row.form))
+                self._meanings.append((narrowed(row.near) | more, row.form))
             codes.append(row.code)
             meanings.append(place)
 
     def __len__(self) -> int:
         return sum(len(codes) for codes, _ in self._codes.values())
 
-    def _find(self, system: str, code: str) -> _Meaning | None:
+    def _find(self, system: str, code: str) -> tuple[frozenset[str], str]:
         found = self._codes.get(system)
         if found is None or not code.isdecimal() or not code.isascii() or code[0] == "0" or len(code) > 19:
-            return None
+            return _NOTHING
         codes, meanings = found
         number = int(code)
         place = bisect_left(codes, number)
-        return self._meanings[meanings[place]] if place < len(codes) and codes[place] == number else None
+        return self._meanings[meanings[place]] if place < len(codes) and codes[place] == number else _NOTHING
 
     def concepts(self, system: str, code: str) -> frozenset[str]:
-        """What a code that is on none of our lists means; empty when the release has nothing about it."""
-        found = self._find(system, code)
-        return found.concepts if found is not None else _NONE
-
-    def besides(self, system: str, code: str) -> frozenset[str]:
-        """What may be added to a code that our lists know: concepts outside the disease taxonomy only."""
-        found = self._find(system, code)
-        return found.besides if found is not None else _NONE
+        """What a code means by the release alone; empty when it has nothing about it."""
+        return self._find(system, code)[0]
 
     def form(self, system: str, code: str) -> str:
         """The dose form of a product; empty when unknown."""
-        found = self._find(system, code)
-        return found.form if found is not None else ""
+        return self._find(system, code)[1]

@@ -64,7 +64,7 @@ class Terminology:
                     table[key] = {word.means}
         self._exact = {key: self._taxonomy.narrowed(found) for key, found in exact.items()}
         self._prefix = {key: self._taxonomy.narrowed(found) for key, found in prefix.items()}
-        self._listed = self._expand_with(expansion, lists.wide)
+        self._expand_with(expansion)
         self._answers = _by_code(lists.answers)
         self._routes = _by_code(lists.routes)
         self._answer_codings = _first_codings(lists.answers)
@@ -84,17 +84,12 @@ class Terminology:
         """
         return cls(CodeLists.read(folder), site_map, expansion)
 
-    def _expand_with(self, rows: Iterable[Coded], wide: Iterable[Word]) -> dict[tuple[str, str], frozenset[str]]:
-        """Take in a site's releases; returns what our lists alone say about the codes to whose meaning a release adds."""
+    def _expand_with(self, rows: Iterable[Coded]) -> None:
+        """Take in a site's releases. What our lists say about a code stands; only a product of RxNorm gets its other ingredients too."""
         self._expansion = Expansion(rows, self._taxonomy.narrowed, self._taxonomy.places)
-        fixed = {(word.system, word.code) for word in wide}
-        listed: dict[tuple[str, str], frozenset[str]] = {}
         for key, own in self._exact.items():
-            more = self._expansion.besides(*key) - own if key not in fixed else _NONE
-            if more:
-                listed[key] = own
+            if key[0] == RXNORM and (more := self._expansion.concepts(*key) - own):
                 self._exact[key] = own | more
-        return listed
 
     # -- codes to concepts
 
@@ -128,13 +123,12 @@ class Terminology:
         Who has no weakness of the left hand may still have a weakness.
         """
         added, listed = _NONE, _NONE
-        for system, code in _codings(codeable):
-            found = self.concepts(system, code)
-            canonical = self.system(system)
-            key = (canonical, _tidy(canonical, code))
-            own = self._listed.get(key, found if key in self._exact or not self._expansion.concepts(*key) else _NONE)
-            listed |= own
-            added |= found - own
+        for raw, code in _codings(codeable):
+            system = self.system(raw)
+            key = (system, _tidy(system, code))
+            own = self._expansion.concepts(*key) if key not in self._exact else _NONE
+            added |= own
+            listed |= _NONE if own else self.concepts(*key)
         return added - listed
 
     def coding_concepts(self, codeable: object) -> frozenset[str]:

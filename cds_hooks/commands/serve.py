@@ -53,6 +53,8 @@ def _greet(service: FastAPI) -> None:
     )
     for one in parts.vocabularies.releases:
         out.print(Text(f"Vocabulary  {one.system} {one.version} from {one.source}, {one.codes:,} codes"), soft_wrap=True)
+    for note in parts.vocabularies.notes:
+        out.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
     for problem in parts.vocabularies.problems:
         out.print(Text(f"Not ready: {problem}", style="red"), soft_wrap=True)
     out.print(Text("Draft knowledge, not clinically reviewed: not for the care of real patients.", style="yellow"))

@@ -90,13 +90,17 @@ class Meanings:
     def of_codes(self, codes: Codes) -> Meaning:
         """What a code with these seeds at or above it means.
 
-        Nearest are the seeds with no other seed between. What stands above a fixed seed counts neither as near nor as far.
+        Nearest are the seeds with no other seed between; one that stands for itself only gives nothing to what is below it. What stands
+        above a fixed seed counts neither as near nor as far.
         """
         known = self._known.get(codes)
         if known is None:
             higher = frozenset[int]().union(*(self.above[code] for code in codes))
             hidden = frozenset[int]().union(*(self.above[code] for code in codes if self.seeds[code].fixed))
-            near = frozenset[str]().union(*(self.seeds[code].concepts for code in codes - higher))
-            far = frozenset[str]().union(*(self.seeds[code].concepts for code in (codes & higher) - hidden))
+            near = self._concepts(codes - higher)
+            far = self._concepts((codes & higher) - hidden)
             known = self._known[codes] = Meaning(near, far - near)
         return known
+
+    def _concepts(self, codes: Codes) -> frozenset[str]:
+        return frozenset[str]().union(*(self.seeds[code].concepts for code in codes if self.seeds[code].below))

@@ -57,31 +57,35 @@ class TerminologyServer:
         return self._page(min(seed.code for seed in seeds if seed.below), 0, 1).version
 
     def expand(self, seeds: Sequence[Seed], step: Step = quiet) -> tuple[str, list[Coded], list[Gap]]:
-        """(version, what each code means, codes of ours that the server does not have)."""
+        """(version, what each code means, codes of ours that the server does not have).
+
+        Codes that stand for themselves are asked for only where they are below another one: what is below them is not that one.
+        """
         above: dict[int, set[int]] = defaultdict(set)
         versions: set[str] = set()
         gaps: list[Gap] = []
-        wanted = [seed for seed in seeds if seed.below]
-        with step("asking the terminology server", len(wanted)) as tick:
-            for done, seed in enumerate(wanted, 1):
-                codes, version = self._below(seed.code)
-                versions.add(version)
-                if len(versions) > 1:
-                    raise VocabularyError("terminology server", None, f"found the versions {sorted(versions)}, expected one")
-                if not codes:
-                    gaps.append(Gap(SNOMED, str(seed.code), "not in this release"))
-                for code in codes:
-                    above[code].add(seed.code)
-                tick(done)
+
+        def ask(wanted: Sequence[Seed], title: str) -> None:
+            with step(title, len(wanted)) as tick:
+                for done, seed in enumerate(wanted, 1):
+                    codes, version = self._below(seed.code)
+                    versions.add(version)
+                    if len(versions) > 1:
+                        raise VocabularyError("terminology server", None, f"found the versions {sorted(versions)}, expected one")
+                    if not codes:
+                        gaps.append(Gap(SNOMED, str(seed.code), "not in this release"))
+                    for code in codes:
+                        above[code].add(seed.code)
+                    tick(done)
+
+        ask([seed for seed in seeds if seed.below], "asking for subtypes")
         if not above:
             raise VocabularyError("terminology server", None, "found no code of ours, expected SNOMED CT", "Does it have an edition of it?")
-        meanings = Meanings({seed.code: seed for seed in seeds}, {seed.code: frozenset(above[seed.code]) - {seed.code} for seed in seeds})
-        rows = []
-        for code in sorted(above):
-            if above[code]:
-                meaning = meanings.of_codes(frozenset(above[code]))
-                rows.append(Coded(SNOMED, code, meaning.near, meaning.far))
-        return versions.pop(), rows, gaps
+        ask([seed for seed in seeds if not seed.below and seed.code in above], "asking for what is nearer")
+        higher = {seed.code: frozenset(above.get(seed.code, ())) - {seed.code} for seed in seeds}
+        meanings = Meanings({seed.code: seed for seed in seeds}, higher)
+        found = [(code, meanings.of_codes(frozenset(above[code]))) for code in sorted(above)]
+        return versions.pop(), [Coded(SNOMED, code, one.near, one.far) for code, one in found if one.near or one.far], gaps
 
     def _below(self, code: int) -> tuple[frozenset[int], str]:
         """All codes at or below a code, page by page."""

@@ -41,15 +41,16 @@ class Package:
         self.relationships: list[Path] = []
         self.history: list[Path] = []
         for folder in folders:
-            self.concepts += self._files(folder, "Terminology", "sct2_Concept_Snapshot_*.txt")
-            self.relationships += self._files(folder, "Terminology", "sct2_Relationship_Snapshot_*.txt")
-            self.history += self._files(folder, "Refset/Content", "der2_cRefset_AssociationSnapshot_*.txt", optional=True)
+            self.concepts += self._files(folder, "Terminology", "sct2_Concept_*Snapshot_*.txt")
+            self.relationships += self._files(folder, "Terminology", "sct2_Relationship_*Snapshot_*.txt")
+            self.history += self._files(folder, "Refset/Content", "der2_cRefset_Association*Snapshot_*.txt", optional=True)
         found: dict[str, str] = {}
         for path in self.concepts:
             match = NAME.fullmatch(path.name)
-            package, date = (match["package"], match["date"]) if match else (path.stem, "unknown")
-            if found.setdefault(package, date) != date or (match is None):
-                raise VocabularyError(path, None, f"found two releases of {package}, or a name without one, expected one", AGAIN)
+            if match is None:
+                raise VocabularyError(path, None, "found a name without package and date, expected ...Snapshot_PACKAGE_DATE.txt", AGAIN)
+            if found.setdefault(match["package"], match["date"]) != match["date"]:
+                raise VocabularyError(path, None, f"found two releases of {match['package']}, expected one", AGAIN)
         self.version = ",".join(f"{package}_{date}" for package, date in sorted(found.items()))
 
     @property
@@ -177,7 +178,7 @@ def expand(package: Package, staging: Staging, seeds: Sequence[Seed]) -> tuple[l
     release = _Release(package, staging)
     successors = release.successors()
     starts: dict[int, list[int]] = defaultdict(list)
-    same: dict[int, set[str]] = defaultdict(set)  # codes that took the place of one of ours that has no subtypes
+    same: dict[int, set[str]] = defaultdict(set)  # codes that took the place of one of ours that stands for itself
     gaps: list[Gap] = []
     for seed in seeds:
         code = seed.code
@@ -186,9 +187,8 @@ def expand(package: Package, staging: Staging, seeds: Sequence[Seed]) -> tuple[l
             code = successors.get(seed.code, seed.code)
             instead = f", replaced by {code}" if code != seed.code else ""
             gaps.append(Gap(SNOMED, str(seed.code), (f"retired{instead}") if state is False else "not in this release"))
-        if seed.below:
-            starts[code].append(seed.code)
-        elif code != seed.code:
+        starts[code].append(seed.code)
+        if not seed.below and code != seed.code:
             same[code] |= seed.concepts
     try:
         above = descend(starts, release.children)
@@ -211,11 +211,11 @@ def _meanings(
     release: _Release, seeds: Sequence[Seed], starts: dict[int, list[int]], above: dict[int, Codes], same: dict[int, set[str]]
 ) -> Iterator[tuple[int, Meaning]]:
     meanings = Meanings.of(seeds, starts, above)
-    for code in above.keys() | same.keys():
+    for code, codes in above.items():
         state = release.is_active(code)
         if state is None and code not in starts:
             raise VocabularyError(*release.place(code), f"concept {code} is in no concept file of the release", AGAIN)
-        if state:
-            meaning = meanings.of_codes(above.get(code, frozenset()))
-            near = frozenset(same.get(code, ())) or meaning.near
+        meaning = meanings.of_codes(codes)
+        near = frozenset(same.get(code, ())) or meaning.near
+        if state and (near or meaning.far):
             yield code, Meaning(near, (meaning.near | meaning.far) - near)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -182,7 +183,7 @@ def expand(release: Rrf, staging: Staging, seeds: Sequence[Seed]) -> tuple[list[
         raise VocabularyError(
             release.relations, line, f"{error}, expected relations without circles", "The release is broken; get it again."
         ) from None
-    meanings = Meanings.of(seeds, starts, above)
+    meanings = Meanings.of([replace(seed, below=True) for seed in seeds], starts, above)  # what holds a drug is that drug
     found: dict[int, Coded] = {}
     for code, codes in above.items():
         if known.type(code) in PRODUCTS:

@@ -25,7 +25,11 @@ def packaged_lists() -> CodeLists:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One code of our lists. `below`: its subtypes mean the same. `fixed`: it and what is below means this and nothing above it."""
+    """One code of our lists.
+
+    `below`: its subtypes mean the same; without it a code stands for itself, and its subtypes are not taken for the unspecified disease
+    that a code above it names. `fixed`: it and what is below mean this and nothing that stands above.
+    """
 
     code: int
     concepts: frozenset[str]

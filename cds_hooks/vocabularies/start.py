@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from cds_hooks.errors import SettingsError
-from cds_hooks.fhir_client import FhirClient, FhirReader
+from cds_hooks.fhir_client import FhirClient
 from cds_hooks.observe import log_event
 from cds_hooks.settings import Settings
 from cds_hooks.vocabularies import index
@@ -30,18 +30,22 @@ __all__ = ["Vocabularies", "load_vocabularies", "refresh"]
 
 @dataclass(frozen=True, slots=True)
 class Vocabularies:
-    """`paths` are the indexes to read, `releases` what is in them; `problems` say why something that was asked for is missing."""
+    """`paths` are the indexes to read, `releases` what is in them.
+
+    `problems` say why something that was asked for is missing, `notes` why something older is used in its place.
+    """
 
     paths: tuple[Path, ...] = ()
     releases: tuple[Release, ...] = ()
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[Coded]:
         """The rows of all indexes; raises VocabularyError."""
         return chain.from_iterable(index.read(path) for path in self.paths)
 
 
-def load_vocabularies(settings: Settings, *, ask: bool = True, reader: FhirReader | None = None) -> Vocabularies:
+def load_vocabularies(settings: Settings, *, ask: bool = True) -> Vocabularies:
     """What the settings name. With `ask` the terminology server is asked, else only what it told before is used.
 
     Raises SettingsError when an index cannot be read or was built for other code lists.
@@ -52,6 +56,7 @@ def load_vocabularies(settings: Settings, *, ask: bool = True, reader: FhirReade
     paths: list[Path] = []
     releases: list[Release] = []
     problems: list[str] = []
+    notes: list[str] = []
     if settings.codes_file is not None:
         releases += _of_file(settings.codes_file, seeds).releases
         paths.append(settings.codes_file)
@@ -60,16 +65,17 @@ def load_vocabularies(settings: Settings, *, ask: bool = True, reader: FhirReade
         if any(one.system == SNOMED for one in releases):
             problem = "NMCDS_CODES_FILE has SNOMED CT already, expected only one of them; build the file again without --snomed"
             raise SettingsError([f"NMCDS_TERMINOLOGY_SERVER: {problem}"])
-        cached, problem = _of_server(settings, seeds, ask=ask, reader=reader)
+        cached, problem = _of_server(settings, seeds, ask=ask)
         if cached is not None:
             paths.append(settings.terminology_cache)
             releases += cached.releases
+            notes += [f"{problem}; what the server said before is used"] if problem else []
         elif ask:
             problems.append(
                 f"{problem}, and no earlier expansion is on disk: subtypes of SNOMED CT codes are not recognised; "
                 "start the service again when the server answers"
             )
-    return Vocabularies(tuple(paths), tuple(releases), tuple(problems))
+    return Vocabularies(tuple(paths), tuple(releases), tuple(problems), tuple(notes))
 
 
 def _of_file(path: Path, seeds: Seeds) -> Header:
@@ -83,7 +89,7 @@ def _of_file(path: Path, seeds: Seeds) -> Header:
     return header
 
 
-def _of_server(settings: Settings, seeds: Seeds, *, ask: bool, reader: FhirReader | None) -> tuple[Header | None, str]:
+def _of_server(settings: Settings, seeds: Seeds, *, ask: bool) -> tuple[Header | None, str]:
     """The header of the expansion to use and why the server's own could not be had; None when there is none."""
     cached, pinned = _cached(settings, seeds), settings.terminology_version
     if cached is not None and (not ask or cached.releases[0].version == pinned):
@@ -91,9 +97,9 @@ def _of_server(settings: Settings, seeds: Seeds, *, ask: bool, reader: FhirReade
         return cached, ""
     if not ask:
         return None, ""
-    own = reader or FhirClient(settings)
+    client = FhirClient(settings)
     try:
-        server = TerminologyServer(own, settings.terminology_server, pinned)
+        server = TerminologyServer(client, settings.terminology_server, pinned)
         if cached is not None and cached.releases[0].version == server.version(seeds.snomed):
             _log("cache", cached.releases)
             return cached, ""
@@ -104,8 +110,7 @@ def _of_server(settings: Settings, seeds: Seeds, *, ask: bool, reader: FhirReade
             _log("cache", cached.releases)
         return cached, str(error)
     finally:
-        if reader is None:
-            own.pool.shutdown(wait=False, cancel_futures=True)
+        client.close()
     _log("server", header.releases)
     return header, ""
 

@@ -77,6 +77,16 @@ def test_the_nearest_of_our_codes_is_found_as_with_files() -> None:
         assert asked(server, 1, 2) == {1: {"1"}, 2: {"2"}, 3: {"2"}}
 
 
+def test_a_code_that_stands_for_itself_is_asked_for_only_below_another() -> None:
+    ours = [seed(1, "any"), seed(2, "named", below=False), seed(9, "elsewhere", below=False)]
+    with terminology_server({1: [1, 2, 3], 2: [2, 3]}) as server:
+        client = FhirClient(Settings())
+        _, rows, _ = TerminologyServer(client, server.url).expand(ours)
+        client.close()
+        assert {row.code: (set(row.near), set(row.far)) for row in rows} == {1: ({"any"}, set()), 2: (set(), {"any"}), 3: (set(), {"any"})}
+        assert [query["url"].rpartition("/")[2] for query in server.asked] == ["1", "2"]
+
+
 def test_the_pinned_version_is_asked_for_and_another_is_refused() -> None:
     with terminology_server({1: [1]}) as server:
         asked(server, 1, pinned=VERSION)
@@ -183,6 +193,7 @@ def test_a_server_that_fails_leaves_what_it_said_before_in_use(tmp_path: Path, s
         found = started(server, tmp_path)
     assert codes(found) == {MG, ALS, SUBTYPE}
     assert not found.problems
+    assert "what the server said before is used" in found.notes[0]
 
 
 def test_a_server_that_fails_at_the_first_start_makes_the_service_not_ready_but_not_silent(tmp_path: Path) -> None:

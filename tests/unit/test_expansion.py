@@ -41,7 +41,8 @@ def test_a_subtype_means_its_nearest_code() -> None:
 def test_outside_the_disease_taxonomy_a_code_means_all_that_is_above_it() -> None:
     found = known(coded(MADE_UP, "ckd-stage-3", far=("ckd",)), coded(433144002, "ckd-stage-3", far=("ckd",)))
     assert concepts(found, MADE_UP) == {"ckd-stage-3", "ckd"}
-    assert concepts(found, 433144002) == {"ckd-stage-3", "ckd"}
+    assert concepts(found, 433144002) == {"ckd-stage-3"}  # what our lists say stands
+    assert concepts(known(coded(MADE_UP, far=("ckd", "muscular-dystrophy-any"))), MADE_UP) == {"ckd"}
 
 
 def test_a_list_of_unspecified_dystrophies_does_not_claim_one_that_has_a_name() -> None:
@@ -87,6 +88,11 @@ def test_rows_out_of_order_are_refused(rows: list[Coded]) -> None:
         Terminology(LISTS, expansion=rows)
 
 
+def test_a_product_on_our_lists_gets_its_other_ingredients_too() -> None:
+    risdiplam = 2390946
+    assert concepts(known(coded(risdiplam, "prednisone", system=RXNORM)), risdiplam, RXNORM) == {"risdiplam", "prednisone"}
+
+
 # -- from a resource
 
 
@@ -111,6 +117,14 @@ def test_a_subtype_that_is_refuted_does_not_refute_what_is_above_it() -> None:
     (refuted,) = facts(weak_hand, finding("Condition", weakness, verificationStatus=REFUTED))
     assert isinstance(refuted, Condition)
     assert "muscle-weakness" in refuted.concepts
+
+
+def test_a_refuted_subtype_keeps_what_another_code_of_our_lists_says() -> None:
+    weak_hand = known(coded(MADE_UP, "muscle-weakness"))
+    both = [{"system": SNOMED, "code": str(MADE_UP)}, {"system": SNOMED, "code": "26544005"}, {"system": SNOMED, "code": "x"}]
+    assert weak_hand.added_concepts({"coding": both}) == set()
+    icd = [{"system": SNOMED, "code": str(MADE_UP)}, {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "G70.01"}]
+    assert weak_hand.added_concepts({"coding": icd}) == {"muscle-weakness"}
 
 
 def test_a_subtype_that_was_looked_for_and_not_found_says_nothing_about_what_is_above_it() -> None:

@@ -53,6 +53,12 @@ def test_a_code_that_stands_for_itself_only_gives_nothing_to_its_subtypes(tmp_pa
     assert meanings(tmp_path, tmp_path, ours=[seed(10, "a", below=False)]) == {}
 
 
+def test_below_a_code_that_stands_for_itself_only_what_is_above_it_is_not_the_nearest(tmp_path: Path) -> None:
+    write_rf2(tmp_path, [10, 20, 30], [(20, 10), (30, 20)])
+    found = meanings(tmp_path, tmp_path, ours=[seed(10, "dystrophy, any"), seed(20, "dystrophy with a name", below=False)])
+    assert found == {10: ({"dystrophy, any"}, set()), 20: (set(), {"dystrophy, any"}), 30: (set(), {"dystrophy, any"})}
+
+
 def test_the_nearest_code_is_kept_apart_from_those_further_up(tmp_path: Path) -> None:
     write_rf2(tmp_path, [10, 20, 21], [(20, 10), (21, 20)])
     found = meanings(tmp_path, tmp_path, ours=[seed(10, "any"), seed(20, "special")])
@@ -181,13 +187,26 @@ def test_a_broken_row_is_named_by_file_and_line(tmp_path: Path, pattern: str, ol
 def test_a_missing_folder_or_file_or_a_release_beside_another_is_named(tmp_path: Path) -> None:
     assert "found no folder" in failure(tmp_path, tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    assert "found no file Snapshot/Terminology/sct2_Concept_Snapshot_*.txt" in failure(tmp_path, tmp_path / "empty")
+    assert "found no file Snapshot/Terminology/sct2_Concept_*Snapshot_*.txt" in failure(tmp_path, tmp_path / "empty")
     write_rf2(tmp_path / "both", [10], [])
     write_rf2(tmp_path / "both", [10], [], date="20260101")
     assert "found two releases of INT" in failure(tmp_path, tmp_path / "both")
     empty = write_rf2(tmp_path / "cut", [10], [])
     next(empty.rglob("sct2_Concept_*")).write_bytes(b"")
     assert "line 1: found nothing, expected the columns" in failure(tmp_path, empty)
+
+
+def test_a_file_name_without_package_and_date_is_an_error(tmp_path: Path) -> None:
+    path = next(write_rf2(tmp_path, [10], []).rglob("sct2_Concept_*"))
+    path.rename(path.with_name("sct2_Concept_Snapshot_mine.txt"))
+    assert "found a name without package and date" in failure(tmp_path, tmp_path)
+
+
+def test_national_names_of_the_files_are_known(tmp_path: Path) -> None:
+    write_rf2(tmp_path, [10, 90], [], [(90, 10, SAME_AS)], package="GB1000000")
+    for path in list(tmp_path.rglob("*.txt")):
+        path.rename(path.with_name(path.name.replace("Snapshot_", "UKCLSnapshot_")))
+    assert built(tmp_path, tmp_path, ours=[seed(10, "a")]).header.releases[0].version == "GB1000000_20260701"
 
 
 def test_the_folder_snapshot_itself_will_do(tmp_path: Path) -> None:
