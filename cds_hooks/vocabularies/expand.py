@@ -27,6 +27,7 @@ __all__ = ["TerminologyServer"]
 
 PAGE: Final = 1000  # codes asked for at once
 REQUEST_S: Final = 20.0  # time for one page
+TOTAL_S: Final = 300.0  # time for all of them: a slow server must not hold up the start for hours
 INCOMPLETE: Final = ("valueset-toocostly", "valueset-unclosed")  # extensions of an expansion that leaves something out
 
 
@@ -44,6 +45,7 @@ class TerminologyServer:
         """`pinned` is the version that is asked for; another one is refused."""
         self._reader = reader
         self._pinned = pinned
+        self._until = time.monotonic() + TOTAL_S
         self.base = base
 
     def _access(self) -> Access:
@@ -106,7 +108,8 @@ class TerminologyServer:
         query: dict[str, str | int] = {"url": f"{SNOMED}?fhir_vs=isa/{code}", "activeOnly": "true", "offset": offset, "count": count}
         if self._pinned:
             query["system-version"] = f"{SNOMED}|{self._pinned}"
-        answer = self._reader.read(self._access(), f"ValueSet/$expand?{urlencode(query)}", time.monotonic() + REQUEST_S)
+        until = min(time.monotonic() + REQUEST_S, self._until)
+        answer = self._reader.read(self._access(), f"ValueSet/$expand?{urlencode(query)}", until)
         items = [item.resource for page in answer.pages for item in page.items]
         if answer.reason is not None or any(page.failed for page in answer.pages) or len(items) != 1:
             reason = answer.reason or "the FHIR server reported an error"

@@ -133,6 +133,12 @@ def test_a_server_that_knows_none_of_our_codes_is_no_terminology_server() -> Non
         asked(server, MG, ALS)
 
 
+def test_a_server_that_takes_too_long_as_a_whole_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expand, "TOTAL_S", 0.0)
+    with terminology_server(KNOWN) as server, pytest.raises(VocabularyError, match="did not answer in time"):
+        asked(server, MG, ALS)
+
+
 def test_entries_that_are_nested_count_and_abstract_or_inactive_ones_do_not() -> None:
     nested = {
         "system": SNOMED,
