@@ -9,25 +9,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench.codes import codes
 from bench.cpu import cpu
 from bench.latency import latency
 from bench.report import PAGE, RESULTS, page, save
 from bench.soak import soak
 from bench.start import start
 
-WHAT = ("cpu", "latency", "start", "soak")
+WHAT = ("cpu", "latency", "start", "soak", "codes")
 
 
 def main(
-    what: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(WHAT)}. Without any: all but soak.")] = None,
+    what: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(WHAT)}. Without any: all but soak and codes.")] = None,
     calls: Annotated[int, typer.Option(min=1, help="Calls per measurement of cpu and latency.")] = 300,
     soak_calls: Annotated[int, typer.Option(min=10, help="Calls of the soak.")] = 100_000,
 ) -> None:
-    """Measure the service: CPU per call, latency against a constant card, start, memory and mixed-up patients.
+    """Measure the service: CPU per call, latency against a constant card, start, memory and mixed-up patients,
+    and building an index of vocabulary releases of full size.
 
     Results: bench/results/latest.json and docs/reference/performance.md.
 
-    Examples: python -m bench | python -m bench cpu --calls 1000 | python -m bench soak
+    Examples: python -m bench | python -m bench cpu --calls 1000 | python -m bench soak | python -m bench codes
     """
     chosen = what or ["cpu", "latency", "start"]
     unknown = [name for name in chosen if name not in WHAT]
@@ -43,6 +45,8 @@ def main(
                 results[name] = latency(calls)
             case "start":
                 results[name] = start()
+            case "codes":
+                results[name] = codes()
             case _:
                 results[name] = soak(soak_calls)
     save(results)

@@ -56,6 +56,7 @@ def page(source: Path = RESULTS) -> str:
         "latency": ("Over a real socket", "call"),
         "start": ("Start", "measured"),
         "soak": ("Many patients at once", "measured"),
+        "codes": ("`nmcds codes build` on invented releases", "release"),
     }
     for name, (title, first) in titles.items():
         if name not in known:

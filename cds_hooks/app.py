@@ -34,6 +34,7 @@ from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
 from cds_hooks.suppression import Suppression
 from cds_hooks.turns import Turns
+from cds_hooks.vocabularies.start import Vocabularies, load_vocabularies
 
 __all__ = ["Parts", "create_app", "from_environment"]
 
@@ -52,6 +53,7 @@ class Parts:
     metrics: Metrics
     clients: Clients
     services: Mapping[str, Service]
+    vocabularies: Vocabularies
 
 
 def create_app(
@@ -61,6 +63,7 @@ def create_app(
     fhir: FhirReader | None = None,
     who: Clients | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    vocabularies: Vocabularies = Vocabularies(),  # noqa: B008 - it never changes
     extend: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
     """The ASGI application. `extend` may add pages; it runs last. Raises SettingsError where the service must not start."""
@@ -104,7 +107,7 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered)
+    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, vocabularies)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
     found = orjson.dumps(discovery(offered))
 
@@ -123,7 +126,8 @@ def create_app(
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     def ready(_request: Request) -> Response:
-        problems = [Problem(text) for text in (*health.problems, *([] if _open(database) else ["storage is not available"]))]
+        stored = () if _open(database) else ("storage is not available",)
+        problems = [Problem(text) for text in (*health.problems, *vocabularies.problems, *stored)]
         if problems:
             raise NotReady(problems)
         return Response(b'{"status":"ready"}', media_type="application/json")
@@ -162,12 +166,17 @@ def from_environment() -> FastAPI:
     settings = Settings.load(os.environ)
     configure_logs(settings.log_level)
     known = clients(settings)
+    found = load_vocabularies(settings)
     knowledge = Rules.load(
-        settings.knowledge_dir, engine=settings.engine, site=Site.load(settings.site_file), site_codes=settings.site_codes_file
+        settings.knowledge_dir,
+        engine=settings.engine,
+        site=Site.load(settings.site_file),
+        site_codes=settings.site_codes_file,
+        expansion=found.rows(),
     )
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
-    return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))
+    return create_app(settings, knowledge, who=known, vocabularies=found, extend=getattr(pages, "mount", None))
 
 
 def _open(database: Database) -> bool:

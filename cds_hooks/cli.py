@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cds_hooks.commands.codes import codes as codes_app
+from cds_hooks.commands.codes import codes_app
 
 __all__ = ["app", "main"]
 

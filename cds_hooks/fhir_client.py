@@ -146,7 +146,7 @@ class FhirClient:
 
     def _pages(self, access: Access, query: str, until: float, circuit: Circuit) -> Iterator[Page]:
         url: str | None = query if "://" in query else f"{access.base}/{query}"
-        search = "?" in query or "://" in query
+        search = "/$" not in query and ("?" in query or "://" in query)  # an operation answers with what it defines
         seen: set[str] = set()
         retries = iter((True,))
         bytes_left = self._settings.fetch_limit_bytes
@@ -203,7 +203,9 @@ class FhirClient:
                 return body
 
     def _send(self, url: SplitResult, access: Access, until: float, most: int) -> bytes:
-        headers = {"Accept": ACCEPT, "Accept-Encoding": "identity", "Authorization": f"Bearer {access.token}", "Host": url.netloc}
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "identity", "Host": url.netloc}
+        if access.token:  # a terminology server is asked without one
+            headers["Authorization"] = f"Bearer {access.token}"
         left = until - time.monotonic()
         if left <= 0:
             raise RefusedError(Fault.TIMEOUT)

@@ -22,8 +22,8 @@ __all__ = ["FIELDS", "Metrics", "configure_logs", "log_event"]
 LOGGER = "cds_hooks"
 FIELDS = frozenset(
     (
-        "cards", "clauses", "fetched", "foreign", "foreign_orders", "hook", "instance", "kind", "ms", "number", "problems", "resources",
-        "service", "status", "suppressed", "unread",
+        "cards", "clauses", "codes", "fetched", "foreign", "foreign_orders", "hook", "instance", "kind", "ms", "number", "problems",
+        "release", "resources", "service", "status", "suppressed", "system", "unread",
     )
 )  # fmt: skip
 PLAIN = re.compile(r"[A-Za-z0-9_.,:/+-]{0,400}")

@@ -60,6 +60,20 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _server(text: str) -> str:
+    url = _url(text)
+    if not url.startswith("https://") and not is_loopback(urlsplit(url).hostname or ""):
+        raise ValueError
+    return url
+
+
+def _in_folder(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ValueError
+    return path
+
+
 def _origins(text: str) -> object:
     found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
     for origin in found:
@@ -83,6 +97,8 @@ TEXT = Kind("text", str)
 PATH = Kind("the path of an existing file or folder", _existing)
 SWITCH = Kind("true or false", lambda text: {"true": True, "1": True, "false": False, "0": False}[text.lower()])
 URL = Kind("an http or https URL without query, fragment or user", _url)
+SERVER = Kind("an https URL, or http on this machine, without query, fragment or user", _server)
+NEW_FILE = Kind("the path of a file in an existing folder", _in_folder)
 ORIGINS = Kind("browser origins such as https://ehr.example.org, separated by commas, never *", _origins)
 SERVERS = Kind("https URLs of FHIR servers, separated by commas", _servers)
 
@@ -116,6 +132,27 @@ class Settings:
     )
     site_codes_file: Path | None = field(
         default=None, metadata=_about(PATH, "CSV file that ties the site's own codes to our concepts (columns system,code,concept).")
+    )
+    codes_file: Path | None = field(
+        default=None, metadata=_about(PATH, "Index of the site's own SNOMED CT and RxNorm releases, written by `nmcds codes build`.")
+    )
+    terminology_server: str = field(
+        default="",
+        metadata=_about(
+            SERVER, "FHIR terminology server that says at start which SNOMED CT codes are below ours. Callers cannot name it as theirs."
+        ),
+    )
+    terminology_version: str = field(
+        default="",
+        metadata=_about(
+            TEXT,
+            "Version of SNOMED CT to use of the terminology server, such as http://snomed.info/sct/900000000000207008/version/20260701. "
+            "Another is refused. Empty: the version that the server has.",
+        ),
+    )
+    terminology_cache: Path = field(
+        default=Path("nmcds-terminology.sqlite3"),
+        metadata=_about(NEW_FILE, "File that keeps what the terminology server said, for the next start."),
     )
     engine: Literal["checked", "durable", "reference"] = field(
         default="checked", metadata=_about(_choice("checked", "durable", "reference"), "Rule engine. checked runs both and compares them.")

@@ -13,6 +13,7 @@ from rules.compile import Compiled, compile_rules
 from rules.engine import build_engine
 from rules.engine.interface import Budget, Program, ProgramError
 from rules.evaluate import Evaluator
+from rules.expansion import Coded
 from rules.extract import Input, extract
 from rules.findings import Evaluation
 from rules.load import KnowledgeError, load_rules, load_sources, load_typical
@@ -70,17 +71,18 @@ class Knowledge:
         engine: Literal["checked", "durable", "reference"] = "checked",
         site: Site | None = None,
         site_codes: Path | None = None,
+        expansion: Iterable[Coded] = (),
         watchdog: bool = False,
     ) -> Knowledge:
-        """Read codes and rules (`folder`: rule files, default those of the package; `site_codes`: the site's own codes).
+        """Read codes and rules (`folder`: rule files, default those of the package; `site_codes`: the site's own codes; `expansion`: what a
+        site's own vocabulary releases add to the code lists).
 
         Raises KnowledgeError, CodeListError or SiteCodesError with all problems.
         """
         site = site or Site.load()
         lists = CodeLists.read(HERE / "codes")
-        terminology = Terminology(lists)
-        if site_codes is not None:
-            terminology = Terminology(lists, read_site_codes(site_codes, terminology))
+        site_map = read_site_codes(site_codes, Terminology(lists)) if site_codes is not None else ()
+        terminology = Terminology(lists, site_map, expansion)
         sources = load_sources(HERE / "codes")
         loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources))
         if loaded.problems:  # conditions that could not be read cannot be compiled

@@ -44,6 +44,11 @@ class Taxonomy:
         line = self.line(self._node_of.get(concept, ""))
         return line[1:] if line[:1] == (concept,) else line
 
+    def places(self, concept: str) -> bool:
+        """Does the tree hold this concept as a disease, so that what is above it is known here?"""
+        node = self._node_of.get(concept)
+        return node is not None and not self.is_finding(node)
+
     def below(self, node: str) -> frozenset[str]:
         """The node, its descendants and the code lists of them all; findings stand for themselves only."""
         found = {node}

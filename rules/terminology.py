@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from rules.code_lists import CodeLists, CodeRow, Word
+from rules.expansion import Coded, Expansion
 from rules.names import Names
 from rules.quantity import Bridge
 from rules.taxonomy import Taxonomy
@@ -42,7 +43,7 @@ _BEST: Final[Mapping[str, tuple[str, ...]]] = {
 class Terminology:
     """Look-ups over the loaded code lists. All methods are pure; none raises on a strange code."""
 
-    def __init__(self, lists: CodeLists, site_map: Iterable[Word] = ()) -> None:
+    def __init__(self, lists: CodeLists, site_map: Iterable[Word] = (), expansion: Iterable[Coded] = ()) -> None:
         self._systems = {**lists.systems, _plain(CONCEPT_SYSTEM): CONCEPT_SYSTEM}
         self._taxonomy = Taxonomy(lists.nodes)
         self._names = Names.of(lists, self._taxonomy)
@@ -67,6 +68,7 @@ class Terminology:
                     table[key] = {word.means}
         self._exact = {key: self._taxonomy.narrowed(found) for key, found in exact.items()}
         self._prefix = {key: self._taxonomy.narrowed(found) for key, found in prefix.items()}
+        self._expand_with(expansion)
         self._answers = _by_code(lists.answers)
         self._answer_words = frozenset(self._answers.values())
         self._answers |= {self.key(word.system, word.code): word.means for word in site if word.means in self._answer_words}
@@ -82,9 +84,19 @@ class Terminology:
         self.watch = Watch(lists.watched)
 
     @classmethod
-    def load(cls, folder: Path, site_map: Iterable[Word] = ()) -> Terminology:
-        """Read the CSV files of `folder`; raises CodeListError naming every problem. `site_map` adds a site's own codes."""
-        return cls(CodeLists.read(folder), site_map)
+    def load(cls, folder: Path, site_map: Iterable[Word] = (), expansion: Iterable[Coded] = ()) -> Terminology:
+        """Read the CSV files of `folder`; raises CodeListError naming every problem.
+
+        `site_map` adds a site's own codes, `expansion` the subtypes and products of its releases.
+        """
+        return cls(CodeLists.read(folder), site_map, expansion)
+
+    def _expand_with(self, rows: Iterable[Coded]) -> None:
+        """Take in a site's releases. What our lists say about a code stands; only a product of RxNorm gets its other ingredients too."""
+        self._expansion = Expansion(rows, self._taxonomy.narrowed, self._taxonomy.places)
+        for key, own in self._exact.items():
+            if key[0] == RXNORM and (more := self._expansion.concepts(*key) - own):
+                self._exact[key] = own | more
 
     # -- codes to concepts
 
@@ -115,7 +127,21 @@ class Terminology:
                 wider = self._prefix.get((system, code[:length]))
                 if wider is not None:
                     found = found | wider
-        return found
+        return found or self._expansion.concepts(system, code)
+
+    def added_concepts(self, codeable: object) -> frozenset[str]:
+        """The concepts that only a site's release gives to a code: true when the code is affirmed, not denied when it is denied.
+
+        Who has no weakness of the left hand may still have a weakness.
+        """
+        added, listed = _NONE, _NONE
+        for raw, code in _codings(codeable):
+            system = self.system(raw)
+            key = (system, _tidy(system, code))
+            own = self._expansion.concepts(*key) if key not in self._exact else _NONE
+            added |= own
+            listed |= _NONE if own else self.concepts(*key)
+        return added - listed
 
     def coding_concepts(self, codeable: object) -> frozenset[str]:
         """The concepts of every coding of a CodeableConcept; text never counts.
@@ -151,13 +177,19 @@ class Terminology:
             if (known := self.system(system)) in self._product_systems
             for owner, start, route in self._product_codes
             if known == owner and code.upper().startswith(start)
-        }
+        } | self._form_routes(codeable)
         if len(found) == 1:
             return found.pop()
         if not named:
             return None
         text = " ".join(word for name in _texts((codeable,)) for word in _WORDS.findall(name.lower()))
         return next((route for word, route in self._product_words if word in f" {text} "), None)
+
+    def _form_routes(self, codeable: object) -> set[str]:
+        """The routes that the dose forms of RxNorm products say, where a site's release names them."""
+        forms = {self._expansion.form(self.system(system), code.strip()) for system, code in _codings(codeable)} - {""}
+        words = (f" {' '.join(_WORDS.findall(form.lower()))} " for form in forms)
+        return {route for text in words if (route := next((route for word, route in self._product_words if word in text), None))}
 
     def drugs_named(self, codeables: Iterable[object]) -> frozenset[str]:
         """Drugs whose full name stands as whole words in the text or a display; for drugs without a known code only."""

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from cds_hooks.commands.output import Exit, StopError, console, plain, say_problems
 from cds_hooks.errors import SettingsError, StorageUnavailable
+from cds_hooks.vocabularies.rows import VocabularyError
 from rules.code_lists import CodeListError
 from rules.load import KnowledgeError
 from rules.site import SiteError
@@ -27,6 +28,8 @@ def report(error: Exception) -> Exit:
             )
         case StorageUnavailable():
             return _say(Exit.FAILED, ["the database cannot be used"], "NMCDS_DATABASE_URL names it; docs/reference/settings.md tells how.")
+        case VocabularyError():
+            return _say(Exit.FAILED, [str(error)], error.remedy)
         case KnowledgeError() | CodeListError() | SiteError():
             problems = getattr(error, "problems", None) or str(error).splitlines()
             return _say(Exit.KNOWLEDGE, problems, "The knowledge cannot be loaded; `nmcds rules lint` lists the problems of rule files.")

@@ -10,6 +10,7 @@ from pathlib import Path
 import rules.knowledge
 from cds_hooks.commands.output import Exit, StopError
 from cds_hooks.settings import Settings
+from cds_hooks.vocabularies.start import load_vocabularies
 from fhir_fixtures import PatientFixture, patients
 from rules.knowledge import Knowledge
 from rules.model import Rule
@@ -33,8 +34,13 @@ def rules_folder(folder: Path | None) -> Path:
 def load_knowledge(folder: Path | None) -> Knowledge:
     """The knowledge that the service would load, or the rules of `folder`; raises what `failure.report` explains."""
     settings = read_settings()
+    known = load_vocabularies(settings, ask=False)
     return Knowledge.load(
-        rules_folder(folder), engine=settings.engine, site=Site.load(settings.site_file), site_codes=settings.site_codes_file
+        rules_folder(folder),
+        engine=settings.engine,
+        site=Site.load(settings.site_file),
+        site_codes=settings.site_codes_file,
+        expansion=known.rows(),
     )
 
 

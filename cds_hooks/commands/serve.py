@@ -51,5 +51,11 @@ def _greet(service: FastAPI) -> None:
     out.print(
         Text(f"neuromuscular-cds {version('neuromuscular-cds')}, knowledge {parts.knowledge.version}, {len(rules)} rules", style="bold")
     )
+    for one in parts.vocabularies.releases:
+        out.print(Text(f"Vocabulary  {one.system} {one.version} from {one.source}, {one.codes:,} codes"), soft_wrap=True)
+    for note in parts.vocabularies.notes:
+        out.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+    for problem in parts.vocabularies.problems:
+        out.print(Text(f"Not ready: {problem}", style="red"), soft_wrap=True)
     out.print(Text("Draft knowledge, not clinically reviewed: not for the care of real patients.", style="yellow"))
     out.print(Text(f"Try it      {parts.settings.url}/\nDiscovery   {parts.settings.url}/cds-services\nCtrl+C stops it."), soft_wrap=True)

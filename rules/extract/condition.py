@@ -23,12 +23,15 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     code = reading.codeable(resource, "code")
     concepts = reading.concepts(code)
     reading.unmapped.update(in_conditions(code, reading.terminology))
+    verification = reading.coded_status(resource, "verificationStatus", _VERIFICATION)
+    if verification == "refuted":
+        concepts -= reading.terminology.added_concepts(code)
     if concepts:
         yield Condition(
             ref,
             concepts,
             clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
-            verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
+            verification=verification,
             onset=_date(resource, "onset", reading),
             recorded=reading.date(resource.get("recordedDate")),
             abated=any(name.startswith("abatement") and value not in (None, False) for name, value in resource.items()),

@@ -13,12 +13,14 @@ from rules.quantity import Quantity, number
 
 __all__ = ["observations"]
 
+_DENIED = frozenset({"NEG", "ND", "NR", "N"})
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 
 
 def observations(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Observation]:
     """An Observation (R4 10.1) and its components; a genetics panel's own fact gathers its components' answers."""
-    concepts = reading.concepts(reading.codeable(resource, "code"))
+    code = reading.codeable(resource, "code")
+    concepts = reading.concepts(code)
     status = reading.status(resource)
     when = reading.when(resource, "effectiveDateTime", "effectiveInstant", "effectivePeriod") or reading.date(resource.get("issued"))
     sites = reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite"))
@@ -28,16 +30,25 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
     for component in elements(resource.get("component")):
         if not reading.usable({**component, "resourceType": "Observation"}):
             continue
-        parts.append(value_of(component, ref, reading.concepts(component.get("code")), reading, shared))
+        part = value_of(component, ref, reading.concepts(component.get("code")), reading, shared)
+        parts.append(_of_denied(part, component.get("code"), reading))
     is_panel = any("gene-studied" in part.concepts for part in parts)
     if concepts or is_panel:
-        whole = value_of(resource, ref, concepts, reading, shared)
+        whole = _of_denied(value_of(resource, ref, concepts, reading, shared), code, reading)
         if is_panel:
             whole = _gathered(whole, parts)
         if not whole.valued and any(part.valued for part in parts):
             whole = replace(whole, valued=True)
-        yield whole
+        if whole.concepts:
+            yield whole
     yield from (part for part in parts if part.concepts)
+
+
+def _of_denied(fact: Observation, code: object, reading: Reading) -> Observation:
+    """A finding that is denied says nothing about what only a site's release puts above its code."""
+    if fact.truth is not False and not fact.interpretation & _DENIED and not fact.answers & {"no", "absent", "negative"}:
+        return fact
+    return replace(fact, concepts=fact.concepts - reading.terminology.added_concepts(code))
 
 
 def _gathered(whole: Observation, parts: list[Observation]) -> Observation:

@@ -12,6 +12,7 @@ from typing import Any
 from cds_hooks.app import Parts, create_app
 from cds_hooks.fhir_client import FhirReader
 from cds_hooks.settings import Settings
+from cds_hooks.vocabularies.start import Vocabularies
 from tests.support.asgi import Answer, Client
 from tests.support.doubles import NOW, FakeFhir, FakeKnowledge
 
@@ -44,6 +45,7 @@ def running(
     *,
     fhir: FhirReader | None = None,
     clock: Callable[[], datetime] = lambda: NOW,
+    vocabularies: Vocabularies = Vocabularies(),  # noqa: B008 - it never changes
     **settings: Any,  # noqa: ANN401 - any setting
 ) -> Iterator[Service]:
     """A service that is shut down at the end."""
@@ -51,7 +53,11 @@ def running(
     double = FakeFhir()
     reader = fhir or double
     app = create_app(
-        Settings(**{"database_url": f"sqlite:///{folder}/nmcds.sqlite3", "secret": "a secret", **settings}), known, fhir=reader, clock=clock
+        Settings(**{"database_url": f"sqlite:///{folder}/nmcds.sqlite3", "secret": "a secret", **settings}),
+        known,
+        fhir=reader,
+        clock=clock,
+        vocabularies=vocabularies,
     )
     parts: Parts = app.state.parts
     try:
