@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -18,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cds_hooks.canary import Canary, Examples
 from cds_hooks.cards import Renderer
 from cds_hooks.clients import Clients, clients
 from cds_hooks.discovery import Service, discovery, services
@@ -33,7 +35,9 @@ from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
 from cds_hooks.suppression import Suppression
+from cds_hooks.tracing import Tracer, tracer
 from cds_hooks.turns import Turns
+from cds_hooks.watch import RateWatch
 
 __all__ = ["Parts", "create_app", "from_environment"]
 
@@ -52,6 +56,8 @@ class Parts:
     metrics: Metrics
     clients: Clients
     services: Mapping[str, Service]
+    canary: Canary | None
+    watch: RateWatch
 
 
 def create_app(
@@ -62,8 +68,13 @@ def create_app(
     who: Clients | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     extend: Callable[[FastAPI], None] | None = None,
+    examples: Examples | None = None,
+    trace: Tracer | None = None,
 ) -> FastAPI:
-    """The ASGI application. `extend` may add pages; it runs last. Raises SettingsError where the service must not start."""
+    """The ASGI application. `extend` may add pages; it runs last. Without `examples` there is no live canary.
+
+    Raises SettingsError where the service must not start.
+    """
     known = who or clients(settings)
     offered = services(knowledge)
     metrics = Metrics()
@@ -71,26 +82,37 @@ def create_app(
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings)
     health = Health()
+    renderer = Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words)
+    turns = Turns(settings.waiting_calls)
+    canary = Canary(examples, renderer, turns, metrics, settings.canary_minutes) if examples is not None else None
+    watch = RateWatch(database, metrics, clock)
+    spans = trace or tracer(settings)
     invoker = Invoker(
         settings=settings,
         knowledge=knowledge,
         services=offered,
         clients=known,
         fhir=reader,
-        renderer=Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words),
+        renderer=renderer,
         metrics=metrics,
         writer=writer,
         suppression=Suppression(database, settings.suppression_days, clock),
         clock=clock,
         health=health,
-        turns=Turns(settings.waiting_calls),
+        turns=turns,
+        trace=spans,
     )
     receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _open(database)
+        background = [asyncio.create_task(one.run()) for one in (canary, watch) if one is not None]
         yield
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.to_thread(spans.close)
         writer.close()
         reader.pool.shutdown(wait=False, cancel_futures=True)
         database.close()
@@ -104,7 +126,7 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered)
+    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, canary, watch)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
     found = orjson.dumps(discovery(offered))
 
@@ -123,10 +145,12 @@ def create_app(
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     def ready(_request: Request) -> Response:
-        problems = [Problem(text) for text in (*health.problems, *([] if _open(database) else ["storage is not available"]))]
+        silent = canary.problems if canary is not None else ()
+        problems = [Problem(text) for text in (*health.problems, *silent, *([] if _open(database) else ["storage is not available"]))]
         if problems:
             raise NotReady(problems)
-        return Response(b'{"status":"ready"}', media_type="application/json")
+        body = {"status": "ready", "canary": canary.state if canary is not None else "off"}
+        return Response(orjson.dumps(body), media_type="application/json")
 
     async def measure(_request: Request) -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -156,6 +180,7 @@ def create_app(
 def from_environment() -> FastAPI:
     """For `uvicorn --factory cds_hooks.app:from_environment`: settings from the environment, packaged or named rules, pages."""
     from cds_hooks import pages  # noqa: PLC0415 - pages import this module's Parts
+    from rules.examples import Examples as OfRules  # noqa: PLC0415
     from rules.knowledge import Knowledge as Rules  # noqa: PLC0415 - importing the engine is only worth it here
     from rules.site import Site  # noqa: PLC0415
 
@@ -163,9 +188,10 @@ def from_environment() -> FastAPI:
     configure_logs(settings.log_level)
     known = clients(settings)
     knowledge = Rules.load(settings.knowledge_dir, engine=settings.engine, site=Site.load(settings.site_file))
+    examples = OfRules(knowledge)
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
-    return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))
+    return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None), examples=examples)
 
 
 def _open(database: Database) -> bool:
