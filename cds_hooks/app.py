@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -43,6 +44,8 @@ __all__ = ["Parts", "create_app", "from_environment"]
 
 TITLE = "Neuromuscular CDS"
 SERVICE_PATH = "/cds-services/{service_id}"
+# FastAPI's own telemetry records messages and stacks of exceptions and whole addresses, and OTEL_ variables alone can make it send them.
+TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ def create_app(
         openapi_url="/openapi.json" if settings.docs else None,
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry=TELEMETRY,  # traces are ours (cds_hooks.tracing)
     )
     app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, canary, watch)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]

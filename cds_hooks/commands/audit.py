@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import orjson
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from cds_hooks.audit_event import audit_event
@@ -62,12 +62,13 @@ def whose(*, json: bool) -> Exit:
     if json:
         as_json([asdict(row) for row in rows])
         return Exit.OK
-    table = Table("when (UTC)", "service", "caller", "outcome", "cards", "rules", box=None, pad_edge=False, header_style="bold")
+    fixed = (Column("when (UTC)", no_wrap=True), "hook", "caller", Column("outcome", no_wrap=True), "cards", "rules")
+    table = Table(*fixed, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         rules = Text("\n").join(Text(f"{rule} {version}") for rule, version in row.rules)
         outcome = " ".join(one for one in (row.outcome, row.number) if one)
         cards = f"{row.cards}" + (f" (+{row.suppressed} suppressed)" if row.suppressed else "")
-        table.add_row(row.at[:19], row.service, plain(row.caller), outcome, cards, rules)
+        table.add_row(row.at[:19], row.service.removeprefix("neuromuscular-"), plain(row.caller), outcome, cards, rules)
     out = console()
     if rows:
         out.print(table)
