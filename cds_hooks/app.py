@@ -25,7 +25,17 @@ from cds_hooks.cards import Renderer
 from cds_hooks.clients import Clients, clients
 from cds_hooks.discovery import Service, discovery, services
 from cds_hooks.edge import Edge
-from cds_hooks.errors import BadRequest, HttpProblem, MethodNotAllowed, NotFound, NotReady, Problem, ServiceError, StorageUnavailable
+from cds_hooks.errors import (
+    BadRequest,
+    HttpProblem,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    Problem,
+    ServiceError,
+    StorageUnavailable,
+    Unexpected,
+)
 from cds_hooks.feedback import FeedbackReceiver
 from cds_hooks.fhir_client import FhirClient, FhirReader
 from cds_hooks.invoke import Health, Invoker
@@ -110,7 +120,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _open(database)
-        background = [asyncio.create_task(one.run()) for one in (canary, watch) if one is not None]
+        background = [asyncio.create_task(_lasting(one)) for one in (canary, watch) if one is not None]
         yield
         for task in background:
             task.cancel()
@@ -196,6 +206,14 @@ def from_environment() -> FastAPI:
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
     return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None), examples=examples)
+
+
+async def _lasting(one: Canary | RateWatch) -> None:
+    """Run it; a defect that ends it is logged when it happens, not when the process ends."""
+    try:
+        await one.run()
+    except Exception as error:  # noqa: BLE001 - calls are answered without it
+        log_event("defect", logging.ERROR, kind=type(error).__name__, number=Unexpected.number)
 
 
 def _open(database: Database) -> bool:

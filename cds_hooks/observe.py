@@ -92,9 +92,9 @@ class Metrics:
         self.canary_silent = Gauge(
             "nmcds_canary_silent", "1 for a rule that stays silent on its own example", ["rule"], registry=self.registry
         )
-        self.canary_sweeps = Counter("nmcds_canary_sweeps", "Sweeps over the examples of all rules", registry=self.registry)
+        self.canary_sweeps = Counter("nmcds_canary_sweeps", "Complete sweeps over the examples of all rules", registry=self.registry)
         self.canary_swept = Gauge(
-            "nmcds_canary_last_sweep_timestamp_seconds", "End of the last sweep, 0 before the first", registry=self.registry
+            "nmcds_canary_last_sweep_timestamp_seconds", "End of the last complete sweep, 0 before the first", registry=self.registry
         )
         self.rate_alarm = Gauge(
             "nmcds_rule_rate_alarm", "1 for a rule that fires more or less often than it used to", ["rule"], registry=self.registry

@@ -25,8 +25,12 @@ class Examples:
             (rule.id, next(iter(_firing(rule)), None)) for rule in watched if rule.card is not None
         )
         """Rules with a card, each with the vignette on which it speaks, None when its file has none."""
+        above: dict[str, list[Rule]] = {rule.id: [] for rule in watched if rule.card is None}
+        for rule in knowledge.rules:
+            for name in knowledge.compiled.below(rule) & above.keys():
+                above[name].append(rule)
         self.concluding: tuple[tuple[str, tuple[Vignette, ...]], ...] = tuple(
-            (rule.id, self._shown_by(rule)) for rule in watched if rule.card is None
+            (name, tuple(vignette for rule in rules for vignette in _firing(rule))) for name, rules in above.items()
         )
         """Rules without a card, each with vignettes of other rules of which some must show it at work."""
         self._facts = {
@@ -42,10 +46,6 @@ class Examples:
         world = evaluator.solve(record_of(self._knowledge, vignette), Budget())
         concluded = frozenset(name for name, facts in self._facts.items() if not facts.isdisjoint(world.sure))
         return evaluator.speaker.evaluation(world), concluded
-
-    def _shown_by(self, rule: Rule) -> tuple[Vignette, ...]:
-        above = (one for one in self._knowledge.rules if rule.id in self._knowledge.compiled.below(one))
-        return tuple(vignette for one in above for vignette in _firing(one))
 
 
 def _firing(rule: Rule) -> tuple[Vignette, ...]:

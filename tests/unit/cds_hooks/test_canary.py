@@ -38,6 +38,7 @@ class FakeExamples:
 
     says: dict[str, tuple[Sequence[Finding], frozenset[str]]]
     fails: set[str] = field(default_factory=set)
+    kind: str = "crash"
     ran: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
     speaking: Sequence[tuple[str, Vignette | None]] = (("r1", vignette("v1")), ("r2", vignette("v2")))
@@ -47,7 +48,7 @@ class FakeExamples:
         self.before()
         self.ran.append(vignette.name)
         if vignette.name in self.fails:
-            raise EngineError("crash", "text that stays here")
+            raise EngineError(self.kind, "text that stays here")
         findings, concluded = self.says.get(vignette.name, ((), frozenset()))
         return Evaluation(tuple(findings), (), relevant=True), concluded
 
@@ -118,6 +119,40 @@ def test_an_engine_that_fails_a_rule_without_example_and_one_that_nothing_shows_
     bird = canary(examples)
     asyncio.run(bird.sweep())
     assert bird.silent == {"r1", "r3", "d1"}
+
+
+def test_a_starved_process_is_not_mute_and_a_dead_engine_is_counted() -> None:
+    """Or readiness would go down under load, one replica after the other."""
+    examples = well()
+    examples.fails, examples.kind = {"v1", "v2"}, "deadline"
+    bird = canary(examples)
+    asyncio.run(bird.sweep())
+    assert (bird.silent, bird.state) == (set(), "running")
+    assert 'nmcds_engine_errors_total{kind="deadline"} 4.0' in bird.metrics.render().decode()
+    examples.kind = "poisoned"
+    asyncio.run(bird.sweep())
+    assert bird.silent == {"r1", "r2", "d1"}
+
+
+def test_readiness_names_a_few_and_counts_the_rest() -> None:
+    bird = canary(well())
+    bird.silent = {f"rule-{number:03}" for number in range(268)}
+    assert "rule-019 and 248 more; restart" in bird.problems[0]
+
+
+def test_a_background_task_that_breaks_is_logged_and_calls_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = well()
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/nmcds.sqlite3"), FakeKnowledge(), fhir=FakeFhir(), examples=examples)
+    examples.speaking = None  # type: ignore[assignment]
+
+    async def run() -> None:
+        logged = asyncio.Event()
+        monkeypatch.setattr("cds_hooks.app.log_event", lambda event, *_, **__: logged.set() if event == "defect" else None)
+        async with app.router.lifespan_context(app):
+            await logged.wait()
+            assert (await Client(app).asend("GET", "/readyz")).status == 200
+
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
 def test_calls_go_first_and_a_busy_service_is_swept_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
