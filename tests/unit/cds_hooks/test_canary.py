@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_hooks.app import create_app
+from cds_hooks.app import create_app, from_environment
 from cds_hooks.canary import Canary
 from cds_hooks.cards import Renderer
 from cds_hooks.observe import Metrics
@@ -224,6 +224,22 @@ def test_zero_minutes_turn_it_off(tmp_path: Path, minutes: float, state: str) ->
     app = create_app(settings, FakeKnowledge(), fhir=FakeFhir(), examples=well())
     assert Client(app).get("/readyz").json()["canary"] == state
     app.state.parts.database.close()
+
+
+def test_the_service_that_the_environment_describes_has_a_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rules").mkdir()
+    for name, value in (
+        ("KNOWLEDGE_DIR", tmp_path / "rules"),
+        ("ENGINE", "reference"),
+        ("DATABASE_URL", f"sqlite:///{tmp_path}/x.sqlite3"),
+    ):
+        monkeypatch.setenv(f"NMCDS_{name}", str(value))
+    monkeypatch.setattr("cds_hooks.app.configure_logs", lambda _: None)
+    monkeypatch.setattr("cds_hooks.app.gc.freeze", lambda: None)
+    parts = from_environment().state.parts
+    assert isinstance(parts.canary.examples, Examples)
+    assert parts.canary.minutes == 15
+    parts.database.close()
 
 
 @pytest.mark.slow
