@@ -25,7 +25,7 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is locked of one rule or list. `status` is not written; a retired rule may not vanish either."""
+    """What is locked of one rule or list."""
 
     version: str
     digest: str
