@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -13,16 +14,28 @@ from datetime import UTC, datetime
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cds_hooks.canary import Canary, Examples
 from cds_hooks.cards import Renderer
 from cds_hooks.clients import Clients, clients
 from cds_hooks.discovery import Service, discovery, services
 from cds_hooks.edge import Edge
-from cds_hooks.errors import BadRequest, HttpProblem, MethodNotAllowed, NotFound, NotReady, Problem, ServiceError, StorageUnavailable
+from cds_hooks.errors import (
+    BadRequest,
+    HttpProblem,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    Problem,
+    ServiceError,
+    StorageUnavailable,
+    Unexpected,
+)
 from cds_hooks.feedback import FeedbackReceiver
 from cds_hooks.fhir_client import FhirClient, FhirReader
 from cds_hooks.invoke import Health, Invoker
@@ -33,13 +46,17 @@ from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
 from cds_hooks.suppression import Suppression
+from cds_hooks.tracing import Tracer, tracer
 from cds_hooks.turns import Turns
 from cds_hooks.vocabularies.start import Vocabularies, load_vocabularies
+from cds_hooks.watch import RateWatch
 
 __all__ = ["Parts", "create_app", "from_environment"]
 
 TITLE = "Neuromuscular CDS"
 SERVICE_PATH = "/cds-services/{service_id}"
+# FastAPI's own telemetry records messages and stacks of exceptions and whole addresses, and OTEL_ variables alone can make it send them.
+TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,8 @@ class Parts:
     clients: Clients
     services: Mapping[str, Service]
     vocabularies: Vocabularies
+    canary: Canary | None
+    watch: RateWatch
 
 
 def create_app(
@@ -65,8 +84,13 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     vocabularies: Vocabularies = Vocabularies(),  # noqa: B008 - it never changes
     extend: Callable[[FastAPI], None] | None = None,
+    examples: Examples | None = None,
+    trace: Tracer | None = None,
 ) -> FastAPI:
-    """The ASGI application. `extend` may add pages; it runs last. Raises SettingsError where the service must not start."""
+    """The ASGI application. `extend` may add pages; it runs last. Without `examples` there is no live canary.
+
+    Raises SettingsError where the service must not start.
+    """
     known = who or clients(settings)
     offered = services(knowledge)
     metrics = Metrics()
@@ -74,26 +98,37 @@ def create_app(
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings, metrics)
     health = Health()
+    renderer = Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words)
+    turns = Turns(settings.waiting_calls)
+    canary = Canary(examples, renderer, turns, metrics, settings.canary_minutes) if examples is not None else None
+    watch = RateWatch(database, metrics, clock)
+    spans = trace or tracer(settings)
     invoker = Invoker(
         settings=settings,
         knowledge=knowledge,
         services=offered,
         clients=known,
         fhir=reader,
-        renderer=Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words),
+        renderer=renderer,
         metrics=metrics,
         writer=writer,
         suppression=Suppression(database, settings.suppression_days, clock),
         clock=clock,
         health=health,
-        turns=Turns(settings.waiting_calls),
+        turns=turns,
+        trace=spans,
     )
     receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _open(database)
+        background = [asyncio.create_task(_lasting(one)) for one in (canary, watch) if one is not None]
         yield
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.to_thread(spans.close)
         writer.close()
         reader.close()
         database.close()
@@ -106,8 +141,9 @@ def create_app(
         openapi_url="/openapi.json" if settings.docs else None,
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry=TELEMETRY,  # traces are ours (cds_hooks.tracing)
     )
-    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, vocabularies)
+    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, vocabularies, canary, watch)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
     found = orjson.dumps(discovery(offered))
 
@@ -126,11 +162,13 @@ def create_app(
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     def ready(_request: Request) -> Response:
+        silent = canary.problems if canary is not None else ()
         stored = () if _open(database) else ("storage is not available",)
-        problems = [Problem(text) for text in (*health.problems, *vocabularies.problems, *stored)]
+        problems = [Problem(text) for text in (*health.problems, *vocabularies.problems, *silent, *stored)]
         if problems:
             raise NotReady(problems)
-        return Response(b'{"status":"ready"}', media_type="application/json")
+        body = {"status": "ready", "canary": canary.state if canary is not None else "off"}
+        return Response(orjson.dumps(body), media_type="application/json")
 
     async def measure(_request: Request) -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -160,6 +198,7 @@ def create_app(
 def from_environment() -> FastAPI:
     """For `uvicorn --factory cds_hooks.app:from_environment`: settings from the environment, packaged or named rules, pages."""
     from cds_hooks import pages  # noqa: PLC0415 - pages import this module's Parts
+    from rules.examples import Examples as OfRules  # noqa: PLC0415
     from rules.knowledge import Knowledge as Rules  # noqa: PLC0415 - importing the engine is only worth it here
     from rules.site import Site  # noqa: PLC0415
 
@@ -174,9 +213,18 @@ def from_environment() -> FastAPI:
         site_codes=settings.site_codes_file,
         expansion=found.rows(),
     )
+    examples = OfRules(knowledge)
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
-    return create_app(settings, knowledge, who=known, vocabularies=found, extend=getattr(pages, "mount", None))
+    return create_app(settings, knowledge, who=known, vocabularies=found, extend=getattr(pages, "mount", None), examples=examples)
+
+
+async def _lasting(one: Canary | RateWatch) -> None:
+    """Run it; a defect that ends it is logged when it happens, not when the process ends."""
+    try:
+        await one.run()
+    except Exception as error:  # noqa: BLE001 - calls are answered without it
+        log_event("defect", logging.ERROR, kind=type(error).__name__, number=Unexpected.number)
 
 
 def _open(database: Database) -> bool:

@@ -50,6 +50,8 @@ app.add_typer(rules_app, name="rules")
 fhir_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The knowledge as FHIR R4 resources.")
 app.add_typer(fhir_app, name="fhir")
 app.add_typer(codes_app, name="codes")
+audit_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Ask what the service said, and export the audit.")
+app.add_typer(audit_app, name="audit")
 
 
 def _version(wanted: bool) -> None:
@@ -331,6 +333,72 @@ def codes_questionnaire(
     from cds_hooks.commands.codes_publish import print_questionnaires  # noqa: PLC0415 - help must be quick
 
     raise typer.Exit(print_questionnaires(name))
+
+
+@rules_app.command("lock")
+def rules_lock(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 when the lock does not fit.")] = False,
+) -> None:
+    """Lock id, version and meaning of every rule in rules/knowledge.lock. Refuses meaning that changed without a new version.
+
+    [bold]Examples[/]
+    \b
+      nmcds rules lock
+      nmcds rules lock --check
+    """
+    from cds_hooks.commands.lock import lock  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(lock(check=check))
+
+
+@rules_app.command("watch")
+def rules_watch(
+    on: Day = None,
+    every: Annotated[bool, typer.Option("--all", help="List every rule that fired, not only the alarms.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show rules that fire more or less often than in the four weeks before. Reads the service's database. Exit code 1 for an alarm.
+
+    [bold]Examples[/]
+    \b
+      nmcds rules watch
+      nmcds rules watch --all --on 2026-11-22
+    """
+    from cds_hooks.commands.rate_watch import watch  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(watch(on=on.date() if on else None, every=every, json=as_json))
+
+
+@audit_app.command("export")
+def audit_export(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.ndjson", help="New file, one AuditEvent a line; - for standard output.")],
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="First day (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Last day (UTC), included.")] = None,
+) -> None:
+    """Write the audit as FHIR R4 AuditEvents. People are keyed hashes; there is no clinical content.
+
+    [bold]Examples[/]
+    \b
+      nmcds audit export --out audit.ndjson
+      nmcds audit export --since 2026-11-01 --until 2026-11-30 --out november.ndjson
+    """
+    from cds_hooks.commands.audit import export  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(export(out=out, since=since.date() if since else None, until=until.date() if until else None))
+
+
+@audit_app.command("whose")
+def audit_whose(as_json: AsJson = False) -> None:
+    """List the calls about one patient. The FHIR id is asked for, or read from standard input: on the command line others could see it.
+
+    [bold]Examples[/]
+    \b
+      nmcds audit whose
+      nmcds audit whose --json < file-with-the-id
+    """
+    from cds_hooks.commands.audit import whose  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(whose(json=as_json))
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
@@ -18,7 +18,7 @@ from cds_hooks.cards import Card, Renderer
 from cds_hooks.clients import Caller, Clients
 from cds_hooks.discovery import Service
 from cds_hooks.envelope import HookRequest, read_request
-from cds_hooks.errors import UnknownService
+from cds_hooks.errors import ServiceError, Unexpected, UnknownService
 from cds_hooks.fhir_client import FhirReader
 from cds_hooks.gathering import Gathered, gather
 from cds_hooks.knowledge import Knowledge
@@ -26,10 +26,12 @@ from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings
 from cds_hooks.store.writer import Shown, Writer
 from cds_hooks.suppression import Suppression
+from cds_hooks.tracing import NoTracer, Span, Tracer
 from cds_hooks.turns import Turns
 from rules.engine.interface import EngineError
+from rules.extract import TYPES
 from rules.facts import Unmapped
-from rules.findings import Evaluation
+from rules.findings import Evaluation, NotChecked
 
 __all__ = ["Health", "Invoker"]
 
@@ -67,6 +69,7 @@ class Invoker:
     clock: Callable[[], datetime]
     health: Health
     turns: Turns
+    trace: Tracer = field(default_factory=NoTracer)
 
     async def __call__(self, request: Request) -> Response:
         """POST /cds-services/{id}: cards, or a ServiceError that `app` turns into an OperationOutcome."""
@@ -74,16 +77,34 @@ class Invoker:
         service = self.services.get(request.path_params["service_id"])
         if service is None:
             raise UnknownService
-        caller = await self.clients.identify(request)
-        call = await self._read(request, service)
-        gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
+        with self.trace.span("call", traceparent=request.headers.get("traceparent", ""), service=service.id) as span:
+            caller = await self.clients.identify(request)
+            call = None
+            try:
+                call = await self._read(request, service)
+                cards = await self._answer(call, service, caller, started, span)
+            except Exception as error:
+                refusal = error if isinstance(error, ServiceError) else Unexpected()
+                span.say(status=refusal.status, number=refusal.number)
+                self._audit_refusal(call, service, caller, refusal, started)
+                raise
+        return Response(orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS, media_type="application/json")
+
+    async def _answer(self, call: HookRequest, service: Service, caller: Caller, started: float, span: Span) -> list[Card]:
+        with self.trace.span("gather") as gathering:
+            gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
+            gathering.say(resources=len(gathered.resources), unread=len(gathered.unread), fetched=gathered.fetched)
         as_of = self.clock()
         async with self.turns.take():
-            found, unmapped = await self._cards(call, gathered, as_of)
-        cards = self._notices(gathered) + found
+            evaluation = await self._evaluation(call, gathered, as_of)
+            with self.trace.span("render") as rendering:
+                cards = self._notices(gathered) + self._cards(evaluation, gathered, call.context.patient_id)
+                rendering.say(cards=len(cards))
         cards, suppressed = await self.suppression.apply(cards, call.context.patient_id, call.context.user_id)
-        self._record(call, service, caller, gathered, cards, suppressed, unmapped, as_of, started)
-        return Response(orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS, media_type="application/json")
+        span.say(status=200, hook=call.hook, instance=call.hook_instance, cards=len(cards), suppressed=suppressed)
+        unmapped = evaluation.unmapped if evaluation is not None else ()
+        self._record(call, service, caller, gathered, cards, suppressed, unmapped, as_of, started, checked=evaluation is not None)
+        return cards
 
     async def _read(self, request: Request, service: Service) -> HookRequest:
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
@@ -91,29 +112,41 @@ class Invoker:
         data = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY else parse_json(body)
         return read_request(data, service.hook)
 
-    async def _cards(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> tuple[list[Card], tuple[Unmapped, ...]]:
-        """Evaluate; whatever goes wrong there becomes a visible card, never an empty answer. With the cards: codes we do not know."""
-        try:
-            if len(gathered.resources) > self.settings.inline_resources:
-                evaluation = await asyncio.to_thread(self._evaluate, call, gathered, as_of)
-            else:
-                evaluation = self._evaluate(call, gathered, as_of)
-        except EngineError as error:
-            return [self._not_checked(call, error.kind, error.clauses)], ()
-        except Exception as error:  # noqa: BLE001 - a defect in a rule must be seen by the clinician, not read as "nothing found"
-            return [self._not_checked(call, type(error).__name__, ())], ()
-        return self.renderer.render(evaluation, call.context.patient_id), evaluation.unmapped
+    async def _evaluation(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation | None:
+        """Evaluate; None when that went wrong in whatever way, which becomes a visible card, never an empty answer."""
+        with self.trace.span("evaluate") as span:
+            try:
+                if len(gathered.resources) > self.settings.inline_resources:
+                    return await asyncio.to_thread(self._evaluate, call, gathered, as_of)
+                return self._evaluate(call, gathered, as_of)
+            except EngineError as error:
+                kind, clauses = error.kind, error.clauses
+            except Exception as error:  # noqa: BLE001 - a defect in a rule must be seen by the clinician, not read as "nothing found"
+                kind, clauses = type(error).__name__, ()
+            span.say(kind=kind)
+            self._note_failure(call, kind, clauses)
+            return None
+
+    def _cards(self, evaluation: Evaluation | None, gathered: Gathered, patient: str) -> list[Card]:
+        if evaluation is None:
+            return [
+                self.renderer.notice(
+                    NOT_CHECKED,
+                    ["No recommendation could be worked out for this call. No card does not mean that nothing is to be considered."],
+                )
+            ]
+        gaps = {*evaluation.not_checked, *(gap for finding in evaluation.findings for gap in finding.not_checked)}
+        for gap in gaps:
+            self.metrics.not_checked.labels(_why(gap, gathered), gap.type if gap.type in TYPES else "other").inc()
+        return self.renderer.render(evaluation, patient)
 
     def _evaluate(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation:
         return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread)
 
-    def _not_checked(self, call: HookRequest, kind: str, clauses: tuple[str, ...]) -> Card:
+    def _note_failure(self, call: HookRequest, kind: str, clauses: tuple[str, ...]) -> None:
         self.metrics.engine.labels(kind).inc()
         self.health.poisoned = self.health.poisoned or kind == "poisoned"
         log_event("not-checked", logging.ERROR, hook=call.hook, instance=call.hook_instance, kind=kind, clauses=clauses)
-        return self.renderer.notice(
-            NOT_CHECKED, ["No recommendation could be worked out for this call. No card does not mean that nothing is to be considered."]
-        )
 
     def _notices(self, gathered: Gathered) -> list[Card]:
         foreign = gathered.foreign + gathered.foreign_orders
@@ -136,6 +169,8 @@ class Invoker:
         unmapped: tuple[Unmapped, ...],
         as_of: datetime,
         started: float,
+        *,
+        checked: bool,
     ) -> None:
         """Metrics, one log line, and the audit entry that goes to storage in the background."""
         elapsed = time.monotonic() - started
@@ -161,5 +196,22 @@ class Invoker:
                 at=as_of, service=service.id, instance=call.hook_instance, caller=caller.id, patient=call.context.patient_id,
                 user=call.context.user_id, knowledge=self.knowledge.version, cards=tuple(cards), suppressed=suppressed,
                 unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000), unmapped=unmapped,
+                outcome="answered" if checked else "not-checked",
             )
         )  # fmt: skip
+
+    def _audit_refusal(self, call: HookRequest | None, service: Service, caller: Caller, refusal: ServiceError, started: float) -> None:
+        """A refused call of a known caller is audited too; one of an unknown caller would let anybody fill the storage."""
+        self.writer.add(
+            Shown(
+                at=self.clock(), service=service.id, instance=call.hook_instance if call else "", caller=caller.id,
+                patient=call.context.patient_id if call else "", user=call.context.user_id if call else "",
+                knowledge=self.knowledge.version, cards=(), suppressed=0, unread=(), ms=round((time.monotonic() - started) * 1000),
+                outcome="refused", status=refusal.status, number=refusal.number,
+            )
+        )  # fmt: skip
+
+
+def _why(gap: NotChecked, gathered: Gathered) -> str:
+    """not-read: the type could not be had completely; not-in-record: it was looked at and does not say."""
+    return "not-read" if gap.what in gathered.unread else "not-in-record"

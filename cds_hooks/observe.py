@@ -17,15 +17,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from cds_hooks.faults import Fault
 
-__all__ = ["FIELDS", "Metrics", "configure_logs", "log_event"]
+__all__ = ["FIELDS", "Metrics", "configure_logs", "log_event", "plain"]
 
 LOGGER = "cds_hooks"
 FIELDS = frozenset(
     (
         "cards", "clauses", "codes", "fetched", "foreign", "foreign_orders", "hook", "instance", "kind", "ms", "number", "problems",
-        "release", "resources", "service", "status", "suppressed", "system", "unread",
+        "release", "resources", "rule", "rules", "service", "status", "suppressed", "system", "unread",
     )
 )  # fmt: skip
+ENGINE_ERRORS = ("budget", "crash", "deadline", "difference", "poisoned")
 PLAIN = re.compile(r"[A-Za-z0-9_.,:/+-]{0,400}")
 
 
@@ -34,14 +35,15 @@ def log_event(event: str, level: int = logging.INFO, **fields: object) -> None:
     unknown = set(fields) - FIELDS
     if unknown:
         raise ValueError(f"not an allowed log field: {sorted(unknown)}")
-    logging.getLogger(LOGGER).log(level, event, extra={"fields": {name: _plain(value) for name, value in fields.items()}})
+    logging.getLogger(LOGGER).log(level, event, extra={"fields": {name: plain(value) for name, value in fields.items()}})
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A number or switch as it is, a list item by item, any other text only when it is short and plain; also for spans."""
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     text = str(value)
     return text if PLAIN.fullmatch(text) else "(withheld)"
 
@@ -81,6 +83,10 @@ class Metrics:
         self.rules = Counter("nmcds_rule_cards", "Cards in which a rule spoke", ["rule", "indicator"], registry=self.registry)
         self.unread = Counter("nmcds_unread", "Resource types that could not be read completely", ["type"], registry=self.registry)
         self.engine = Counter("nmcds_engine_errors", "Evaluations that did not end properly", ["kind"], registry=self.registry)
+        self.not_checked = Counter(
+            "nmcds_not_checked", "Data that rules needed and did not have, by FHIR type: not-read or not-in-record", ["why", "type"],
+            registry=self.registry,
+        )  # fmt: skip
         self.foreign = Counter("nmcds_foreign_resources", "Resources of another patient, not used", registry=self.registry)
         self.suppressed = Counter("nmcds_suppressed_cards", "Cards not shown again after dismissal", registry=self.registry)
         self.feedback = Counter("nmcds_feedback", "Feedback by outcome", ["outcome"], registry=self.registry)
@@ -97,6 +103,18 @@ class Metrics:
             "nmcds_unmapped_codes", "Codes of watched chapters that mean nothing to us", ["system", "chapter"], registry=self.registry
         )
         self.dropped = Counter("nmcds_storage_dropped", "Audit entries lost because storage was down or slow", registry=self.registry)
+        self.canary_silent = Gauge(
+            "nmcds_canary_silent", "1 for a rule that stays silent on its own example", ["rule"], registry=self.registry
+        )
+        self.canary_sweeps = Counter("nmcds_canary_sweeps", "Complete sweeps over the examples of all rules", registry=self.registry)
+        self.canary_swept = Gauge(
+            "nmcds_canary_last_sweep_timestamp_seconds", "End of the last complete sweep, 0 before the first", registry=self.registry
+        )
+        self.rate_alarm = Gauge(
+            "nmcds_rule_rate_alarm", "1 for a rule that fires more or less often than it used to", ["rule"], registry=self.registry
+        )
+        for kind in ENGINE_ERRORS:  # a counter that is there from the start shows its first increase
+            self.engine.labels(kind)
 
     def render(self) -> bytes:
         """The text of GET /metrics."""

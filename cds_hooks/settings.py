@@ -82,6 +82,13 @@ def _origins(text: str) -> object:
     return found
 
 
+def _collector(text: str) -> str:
+    url = _url(text)
+    if not url.startswith("https://") and not is_loopback(urlsplit(url).hostname or ""):
+        raise ValueError
+    return url
+
+
 def _servers(text: str) -> object:
     found = tuple(_url(part.strip()) for part in text.split(",") if part.strip())
     if not all(server.startswith("https://") for server in found):
@@ -100,6 +107,7 @@ URL = Kind("an http or https URL without query, fragment or user", _url)
 SERVER = Kind("an https URL, or http on this machine, without query, fragment or user", _server)
 NEW_FILE = Kind("the path of a file in an existing folder", _in_folder)
 ORIGINS = Kind("browser origins such as https://ehr.example.org, separated by commas, never *", _origins)
+COLLECTOR = Kind("an https URL, or an http URL of this machine, without query, fragment or user", _collector)
 SERVERS = Kind("https URLs of FHIR servers, separated by commas", _servers)
 
 
@@ -206,6 +214,19 @@ class Settings:
     )
     audit_days: float = field(
         default=365.0, metadata=_about(_number(1, 36500, float), "Days for which audit rows and shown cards are kept.")
+    )
+    canary_minutes: float = field(
+        default=15.0,
+        metadata=_about(
+            _number(0, 1440, float),
+            "Minutes between two sweeps in which every active rule runs its own example; a silent rule takes /readyz down. 0: never.",
+        ),
+    )
+    otlp_endpoint: str = field(
+        default="",
+        metadata=_about(
+            COLLECTOR, "Base URL of an OTLP collector that gets traces over HTTP, such as http://127.0.0.1:4318. Empty: no tracing."
+        ),
     )
     docs: bool = field(default=True, metadata=_about(SWITCH, "Whether /docs and /openapi.json are served."))
     log_level: str = field(default="info", metadata=_about(_choice("debug", "info", "warning", "error"), "Lowest level that is logged."))

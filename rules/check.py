@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from rules.extract import Input
-from rules.facts import Origin
+from rules.engine.interface import Budget
+from rules.extract import Input, extract
+from rules.facts import Origin, Record
 from rules.findings import Evaluation, Finding
 from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
 from rules.vignette import build
 
-__all__ = ["VignetteResult", "evaluate_vignette", "run_vignettes"]
+__all__ = ["VignetteResult", "evaluate_vignette", "record_of", "run_vignettes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,17 @@ class VignetteResult:
 
 def evaluate_vignette(knowledge: Knowledge, vignette: Vignette) -> Evaluation:
     """Build the patient as FHIR resources and evaluate them at noon UTC of the vignette's day."""
+    return knowledge.evaluator.evaluate(record_of(knowledge, vignette), Budget())
+
+
+def record_of(knowledge: Knowledge, vignette: Vignette) -> Record:
+    """The patient of a vignette, the whole way from FHIR resources to facts."""
     scene = build(vignette.patient, on=vignette.on, hook=vignette.hook, terminology=knowledge.terminology)
     inputs = [Input(resource, Origin.RECORD) for resource in scene.resources]
     inputs += [Input(resource, Origin.DRAFT) for resource in scene.drafts]
     inputs += [Input(resource, Origin.PLANNED) for resource in scene.planned]
     as_of = datetime.combine(vignette.on, time(12), tzinfo=UTC)
-    return knowledge.evaluate(inputs, as_of=as_of, hook=vignette.hook, unread=scene.unread)
+    return extract(inputs, terminology=knowledge.terminology, as_of=as_of, hook=vignette.hook, unread=scene.unread)
 
 
 def run_vignettes(knowledge: Knowledge, rules: tuple[Rule, ...] | None = None) -> Iterator[VignetteResult]:

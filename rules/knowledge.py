@@ -28,7 +28,7 @@ from rules.words import fact_in_words
 
 __all__ = ["VERSION", "Knowledge"]
 
-VERSION = "2026.11.0"
+VERSION = "2026.11.1"
 HERE = Path(__file__).parent
 
 
@@ -96,7 +96,9 @@ class Knowledge:
             problems.append(str(problem))
         unmade = sorted(name for name in site.budgets if folder is None and f"fact:{name}" not in compiled.producers)
         problems += [f"settings: thresholds.cards.{name}: no rule concludes it" for name in unmade]
-        problems += [f"site settings: off: {name!r} is not a rule" for name in sorted(site.off - {rule.id for rule in loaded.rules})]
+        known = {rule.id for rule in loaded.rules}
+        for key, names in (("off", site.off), ("unwatched", site.unwatched)):
+            problems += [f"site settings: {key}: {name!r} is not a rule" for name in sorted(names - known)]
         if problems:
             raise KnowledgeError(tuple(problems))
         speaking = tuple(rule for rule in active if rule.id not in site.off and (rule.review.checked_by or not site.require_review))

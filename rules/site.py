@@ -1,7 +1,7 @@
 """What a site may change without touching a rule: thresholds marked project default, rules switched off, its clinical reviewers.
 
 `rules/settings.toml` holds the defaults, each with a comment. A site's own TOML file has the same shape and overrides single values:
-`[thresholds]`, `off = ["rule-id"]`, `[reviewers]` (`rule-id = "name, role"`), `require_review = true`.
+`[thresholds]`, `off = ["rule-id"]`, `unwatched = ["rule-id"]`, `[reviewers]` (`rule-id = "name, role"`), `require_review = true`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ class SiteError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Thresholds by dotted name, rules that are off, reviewers by rule id, and whether an unreviewed rule may fire."""
+    """Thresholds by dotted name, rules that are off, reviewers by rule id, and whether an unreviewed rule may fire.
+
+    `unwatched`: rules whose own example does not fire here because of the site's other choices; the live canary leaves them out.
+    """
 
     thresholds: Mapping[str, str | int | float | bool]
     off: frozenset[str] = frozenset()
     reviewers: Mapping[str, str] = field(default_factory=dict)
     require_review: bool = False
+    unwatched: frozenset[str] = frozenset()
 
     @property
     def budgets(self) -> Mapping[str, int]:
@@ -46,9 +50,9 @@ class Site:
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
             raise SiteError(f"{path.name}: cannot be read as TOML: {problem}") from None
         problems = [
-            f"{key}: unknown key, expected thresholds, off, reviewers or require_review"
+            f"{key}: unknown key, expected thresholds, off, unwatched, reviewers or require_review"
             for key in data
-            if key not in {"thresholds", "off", "reviewers", "require_review"}
+            if key not in {"thresholds", "off", "unwatched", "reviewers", "require_review"}
         ]
         for key, value in _flat(data.get("thresholds", {})).items():
             if key not in thresholds:
@@ -60,9 +64,11 @@ class Site:
                 problems.append(f"thresholds.{key}: found {value!r}, expected the type of {thresholds[key]!r}")
             else:
                 thresholds[key] = value
-        off, reviewers = data.get("off", []), data.get("reviewers", {})
-        if not isinstance(off, list) or not isinstance(reviewers, dict) or not isinstance(data.get("require_review", False), bool):
-            problems.append("off must be a list, reviewers a table, require_review true or false")
+        off, unwatched, reviewers = data.get("off", []), data.get("unwatched", []), data.get("reviewers", {})
+        if not isinstance(off, list) or not isinstance(unwatched, list):
+            problems.append("off and unwatched must be lists of rule ids")
+        if not isinstance(reviewers, dict) or not isinstance(data.get("require_review", False), bool):
+            problems.append("reviewers must be a table, require_review true or false")
         if problems:
             raise SiteError("\n".join(f"{path.name}: {problem}" for problem in problems))
         return cls(
@@ -70,6 +76,7 @@ class Site:
             frozenset(map(str, off)),
             {str(key): str(value) for key, value in reviewers.items()},
             bool(data.get("require_review", False)),
+            frozenset(map(str, unwatched)),
         )
 
 

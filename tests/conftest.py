@@ -1,4 +1,4 @@
-"""What every test gets: no way out to the network, one Hypothesis profile, and skips that CI turns into failures."""
+"""What every test gets: no network, a tripwire for patient data, one Hypothesis profile, and skips that CI turns into failures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import ipaddress
 import os
 import shutil
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.support.tripwire import Tripwire, leaks_in_files
 
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("thorough", parent=hypothesis.settings.get_profile("project"), max_examples=600)
@@ -41,6 +43,26 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a canary of the test data that comes out in a log, metric, error or span fail the test."""
+    wire = Tripwire()
+    wire.install(monkeypatch)
+    yield
+    found = wire.finish()
+    if found:
+        pytest.fail("patient data or a secret came out:\n" + "\n".join(found))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_leaks_in_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same for files that tests left behind, after the last one; the path names the test."""
+    yield
+    found = leaks_in_files(tmp_path_factory.getbasetemp())
+    if found:
+        pytest.fail("patient data or a secret was stored:\n" + "\n".join(found))
 
 
 @pytest.fixture(scope="session")

@@ -25,5 +25,6 @@ check "rules/ is pure" "$bin/python" tools/lint_rules_purity.py
 check "version and changelog agree" "$bin/python" tools/check_version.py
 check "rules (nmcds rules lint)" "$bin/nmcds" rules lint
 check "shipped codes (nmcds codes verify)" "$bin/nmcds" codes verify
+check "meaning changes with a version (nmcds rules lock)" "$bin/nmcds" rules lock --check
 check "reference pages are fresh" "$bin/python" -m tools.docs --check
 exit "$status"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 
-__all__ = ["HEAD", "METADATA", "audit", "card_shown", "deployment", "feedback", "firing", "unmapped"]
+__all__ = ["HEAD", "METADATA", "audit", "calls", "card_shown", "deployment", "feedback", "firing", "unmapped"]
 
-HEAD = "0004"
+HEAD = "0005"
 METADATA = MetaData()
 MOMENT = String(32)
 
@@ -64,17 +64,29 @@ firing = Table(
     Column("count", Integer, nullable=False),
 )
 
-# Who asked about whom and what came out; no clinical content.
+# How many calls were answered, by day: what firings are a share of.
+calls = Table(
+    "calls",
+    METADATA,
+    Column("day", String(10), primary_key=True),
+    Column("service", String(80), primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+# Who asked about whom and what came out, refused calls of known callers included; no clinical content.
 audit = Table(
     "audit",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("at", MOMENT, nullable=False),
     Column("service", String(80), nullable=False),
-    Column("instance", String(36), nullable=False),
+    Column("instance", String(36), nullable=False),  # "" when a refused call was not read so far; so are patient and user
     Column("caller", String(200), nullable=False),
     Column("patient", String(64), nullable=False),
     Column("user", String(64), nullable=False),
+    Column("outcome", String(12), nullable=False, server_default="answered"),  # answered, not-checked (the rules failed) or refused
+    Column("status", Integer, nullable=False, server_default="200"),  # HTTP
+    Column("number", String(12), nullable=False, server_default=""),  # of the error, such as NMCDS-110
     Column("knowledge", String(40), nullable=False),
     Column("rules", Text, nullable=False),
     Column("cards", Integer, nullable=False),
@@ -82,6 +94,7 @@ audit = Table(
     Column("unread", Text, nullable=False),  # JSON: ["MedicationRequest", ...]
     Column("ms", Integer, nullable=False),
     Index("audit_at", "at"),
+    Index("audit_patient", "patient", "at"),
 )
 
 # Codes of watched chapters that mean nothing to us, by day. No display, no patient, no caller: nothing but the code.

@@ -19,7 +19,7 @@ from cds_hooks.errors import StorageUnavailable
 from cds_hooks.observe import log_event
 from cds_hooks.store.database import Database, Keys, insert
 from cds_hooks.store.moment import moment
-from cds_hooks.store.tables import audit, card_shown, firing, unmapped
+from cds_hooks.store.tables import audit, calls, card_shown, firing, unmapped
 from cds_hooks.store.unmapped import count_unmapped
 from rules.facts import Unmapped
 
@@ -32,7 +32,11 @@ PRUNE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One answered call. `patient` and `user` are hashed before they are stored; `facts` of cards go into a hash only."""
+    """One call of a known caller. `patient` and `user` are hashed before they are stored; `facts` of cards go into a hash only.
+
+    `outcome` is answered, not-checked (the rules failed and a card says so) or refused (`status`, `number` of the error); a call that was
+    refused before it was read has no instance, patient and user.
+    """
 
     at: datetime
     service: str
@@ -45,6 +49,9 @@ class Shown:
     suppressed: int
     unread: tuple[str, ...]
     ms: int
+    outcome: str = "answered"
+    status: int = 200
+    number: str = ""
     unmapped: tuple[Unmapped, ...] = ()
 
 
@@ -117,10 +124,11 @@ class Writer:
             shown = [row for entry in entries for row in _shown(keys, entry)]
             if shown:
                 connection.execute(insert(connection, card_shown).on_conflict_do_nothing(), shown)
-            for row in _firings(entries):
-                statement = insert(connection, firing).values(row)
-                key = [column.name for column in firing.primary_key]
-                connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": firing.c.count + row["count"]}))
+            for table, rows in ((firing, _firings(entries)), (calls, _calls(entries))):
+                key = [column.name for column in table.primary_key]
+                for row in rows:
+                    statement = insert(connection, table).values(row)
+                    connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": table.c.count + row["count"]}))
             for day, codes in _unmapped(entries).items():
                 count_unmapped(connection, day, codes)
             connection.execute(audit.insert(), [_audit(keys, entry) for entry in entries])
@@ -172,11 +180,17 @@ def _unmapped(entries: Sequence[Shown]) -> dict[str, Counter[Unmapped]]:
     return found
 
 
+def _calls(entries: Sequence[Shown]) -> list[dict[str, object]]:
+    counts = Counter((moment(entry.at)[:10], entry.service) for entry in entries if entry.outcome == "answered")
+    return [{"day": day, "service": service, "count": count} for (day, service), count in sorted(counts.items())]
+
+
 def _audit(keys: Keys, entry: Shown) -> dict[str, object]:
     rules = sorted({(rule.id, rule.version) for card in entry.cards for rule in card.rules})
     return {
         "at": moment(entry.at), "service": entry.service, "instance": entry.instance, "caller": entry.caller,
-        "patient": keys.patient(entry.patient), "user": keys.user(entry.user), "knowledge": entry.knowledge,
+        "patient": keys.patient(entry.patient) if entry.patient else "", "user": keys.user(entry.user) if entry.user else "",
+        "outcome": entry.outcome, "status": entry.status, "number": entry.number, "knowledge": entry.knowledge,
         "rules": json.dumps(rules), "cards": len(entry.cards), "suppressed": entry.suppressed, "unread": json.dumps(entry.unread),
         "ms": entry.ms,
     }  # fmt: skip

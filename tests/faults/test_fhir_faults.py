@@ -62,7 +62,7 @@ def test_a_good_server_is_read_in_parallel_with_the_token(service: Service, serv
         "/good/Observation?patient=p1&_count=200",
         "/good/Patient/p1",
     ]
-    assert {headers["authorization"] for _, headers in server.seen} == {"Bearer some-opaque-token"}
+    assert {headers["authorization"] for _, headers in server.seen} == {"Bearer CANARY-opaque-token"}
     assert {headers["host"] for _, headers in server.seen} == {f"127.0.0.1:{server.port}"}
     assert all("cookie" not in headers for _, headers in server.seen)
 

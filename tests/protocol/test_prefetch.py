@@ -51,7 +51,7 @@ def test_a_missing_key_is_fetched_with_the_token(service: Service) -> None:
     )
     service.cards(request(prefetch=without("observations"), **SERVER))
     assert service.fhir.asked == ["Observation?patient=p1&_count=200"]
-    assert service.fhir.tokens == ["some-opaque-token"]
+    assert service.fhir.tokens == ["CANARY-opaque-token"]
     assert "Observation/o1" in service.knowledge.refs
     assert service.knowledge.unread == {}
 

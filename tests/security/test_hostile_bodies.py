@@ -49,7 +49,7 @@ BAD_JSON = {
     "bom": b"\xef\xbb\xbf" + GOOD.encode(),
     "utf16": GOOD.encode("utf-16"),
     "utf32": GOOD.encode("utf-32-le"),
-    "latin1": changed('"Practitioner/dr"', '"Practitioner/d\u00fcr"').decode().encode("latin-1"),
+    "latin1": changed('"Practitioner/CANARY-dr"', '"Practitioner/d\u00fcr"').decode().encode("latin-1"),
     "overlong utf8": changed("dr", "d\\u00e9r").replace(b"\\u00e9", b"\xc0\xaf"),
     "encoded surrogate": changed("dr", "XX").replace(b"XX", b"\xed\xa0\x80"),
     "escaped high surrogate": changed("dr", "d\\ud800r"),

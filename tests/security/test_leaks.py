@@ -21,11 +21,12 @@ from tests.support.doubles import AUTHORIZATION, INSTANCE, FakeKnowledge, bundle
 from tests.support.service import running
 
 CANARY = "CANARY3f7c"
+COMMENT = "COMMENT3f7c"  # the one text of a user that is stored, as text
 PATH = "/cds-services/neuromuscular-patient-view"
 FEEDBACK = {
     "card": INSTANCE,
     "outcome": "overridden",
-    "overrideReason": {"reason": {"code": "c", "system": "s"}, "userComment": CANARY},
+    "overrideReason": {"reason": {"code": "c", "system": "s"}, "userComment": COMMENT},
     "outcomeTimestamp": "2026-11-22T10:05:31Z",
 }
 
@@ -81,9 +82,10 @@ def test_nothing_that_was_sent_comes_out_of_calls_and_errors(tmp_path: Path, log
         service.parts.writer.flush()
     assert [answer.status for answer in answers].count(200) == 7
     drafts = [answer.body.decode() + str(dict(answer.headers)) for answer in answers]
-    assert not [text for text in drafts if CANARY in text]
+    assert not [text for text in drafts if CANARY in text or COMMENT in text]
     assert len(logged.getvalue().splitlines()) > 10
     assert CANARY not in logged.getvalue()
+    assert COMMENT not in logged.getvalue()
 
 
 def test_a_defect_leaves_no_text_and_no_stack(tmp_path: Path, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +110,9 @@ def test_the_database_holds_hashes_of_people_and_the_comment_only(tmp_path: Path
         assert "test-rule" in dump
         assert CANARY not in dump
         service.post(f"{PATH}/feedback", {"feedback": [FEEDBACK]})
-    assert CANARY in "".join(file.read_bytes().decode("latin-1") for file in tmp_path.iterdir())
+    dump = "".join(file.read_bytes().decode("latin-1") for file in tmp_path.iterdir())
+    assert COMMENT in dump
+    assert CANARY not in dump
 
 
 def test_a_log_field_that_is_not_on_the_list_is_a_programming_error(logged: io.StringIO) -> None:

@@ -128,20 +128,21 @@ class FakeFhir:
 
 def patient(identifier: str = "p1", **more: object) -> Json:
     """A Patient."""
-    return {"resourceType": "Patient", "id": identifier, "gender": "female", "birthDate": "1960-01-01", **more}
+    name = [{"family": "CANARY-family", "given": ["CANARY-given"]}]
+    return {"resourceType": "Patient", "id": identifier, "name": name, "gender": "female", "birthDate": "1960-01-01", **more}
 
 
 def condition(identifier: str = "c1", of: str | None = "Patient/p1", **more: object) -> Json:
     """A Condition of a patient."""
     subject = {"subject": {"reference": of}} if of is not None else {}
-    return {"resourceType": "Condition", "id": identifier, **subject, "code": {"text": "a disease"}, **more}
+    return {"resourceType": "Condition", "id": identifier, **subject, "code": {"text": "a disease, CANARY-text"}, **more}
 
 
 def order(identifier: str = "m1", of: str | None = "Patient/p1", **more: object) -> Json:
     """A draft MedicationRequest."""
     subject = {"subject": {"reference": of}} if of is not None else {}
     body = {"resourceType": "MedicationRequest", "id": identifier, "status": "draft", "intent": "order", **subject}
-    return {**body, **({} if "medicationReference" in more else {"medicationCodeableConcept": {"text": "a drug"}}), **more}
+    return {**body, **({} if "medicationReference" in more else {"medicationCodeableConcept": {"text": "a drug, CANARY-text"}}), **more}
 
 
 def bundle(*resources: Json, **more: object) -> Json:
@@ -159,13 +160,13 @@ COMPLETE: Json = {"patient": patient(), "conditions": bundle(condition()), "medi
 
 def request(hook: str = "patient-view", **changes: Any) -> Json:  # noqa: ANN401 - any member of a request
     """A request with complete prefetch. `context` adds to the usual context; None as a value leaves a member out."""
-    context: Json = {"userId": "Practitioner/dr", "patientId": "p1", **changes.pop("context", {})}
+    context: Json = {"userId": "Practitioner/CANARY-dr", "patientId": "p1", **changes.pop("context", {})}
     body: Json = {"hook": hook, "hookInstance": INSTANCE, "context": context, "prefetch": COMPLETE, **changes}
     return {name: value for name, value in body.items() if value is not None}
 
 
 AUTHORIZATION = {
-    "access_token": "some-opaque-token",
+    "access_token": "CANARY-opaque-token",
     "token_type": "Bearer",
     "expires_in": 300,
     "scope": "patient/*.rs",

@@ -96,11 +96,12 @@ def test_a_skip_fails_when_everything_is_required(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("import pytest\ndef test_it() -> None:\n    pytest.skip('no such program')\n", encoding="utf-8")
     (tmp_path / "test_module.py").write_text("import pytest\npytest.skip('no such module', allow_module_level=True)\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
-    relaxed = subprocess.run(command, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}  # conftest.py needs tests.support
+    relaxed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     strict = subprocess.run(
         [*command, "--continue-on-collection-errors"],
         cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "REQUIRE_ALL": "1"},
+        env={**environment, "REQUIRE_ALL": "1"},
         capture_output=True,
         text=True,
         check=False,

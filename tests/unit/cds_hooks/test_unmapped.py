@@ -50,7 +50,7 @@ def write(folder: Path, *days_ago: int, codes: tuple[Unmapped, ...] = (ONE,)) ->
     opened = database(folder)
     writer = Writer(opened, keep_days=30, dropped=lambda _: None)
     for ago in days_ago:
-        writer.add(Shown(NOW - timedelta(days=ago), "s", INSTANCE, "c", "p", "u", "1", (), 0, (), 1, codes))
+        writer.add(Shown(NOW - timedelta(days=ago), "s", INSTANCE, "c", "p", "u", "1", (), 0, (), 1, unmapped=codes))
     writer.close()
     opened.close()
 
