@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.cards import Renderer
-from cds_hooks.clients import Clients, clients
+from cds_hooks.clients import Clients, callers, clients
 from cds_hooks.discovery import Service, discovery, services
 from cds_hooks.edge import Edge
 from cds_hooks.errors import BadRequest, HttpProblem, MethodNotAllowed, NotFound, NotReady, Problem, ServiceError, StorageUnavailable
@@ -29,6 +29,8 @@ from cds_hooks.invoke import Health, Invoker
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.observe import Metrics, configure_logs, log_event
 from cds_hooks.openapi import document
+from cds_hooks.public import kept
+from cds_hooks.registry import Client
 from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
@@ -59,15 +61,16 @@ def create_app(
     knowledge: Knowledge,
     *,
     fhir: FhirReader | None = None,
-    who: Clients | None = None,
+    registry: Sequence[Client] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     extend: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
     """The ASGI application. `extend` may add pages; it runs last. Raises SettingsError where the service must not start."""
-    known = who or clients(settings)
+    registry = registry or callers(settings)
     offered = services(knowledge)
     metrics = Metrics()
     database = Database(settings.database_url, settings.secret)
+    known = clients(registry, settings, database, metrics, clock)
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings)
     health = Health()
@@ -93,6 +96,7 @@ def create_app(
         yield
         writer.close()
         reader.pool.shutdown(wait=False, cancel_futures=True)
+        known.close()
         database.close()
 
     app = FastAPI(
@@ -106,11 +110,10 @@ def create_app(
     )
     app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
-    found = orjson.dumps(discovery(offered))
 
     async def discover(request: Request) -> Response:
-        await known.identify(request)
-        return Response(found, media_type="application/json")
+        caller = await known.identify(request)
+        return Response(orjson.dumps(discovery(offered, caller.may_call)), media_type="application/json")
 
     # Endpoints are functions: Starlette would take a callable object for an ASGI application.
     async def call(request: Request) -> Response:
@@ -123,9 +126,10 @@ def create_app(
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     def ready(_request: Request) -> Response:
-        problems = [Problem(text) for text in (*health.problems, *([] if _open(database) else ["storage is not available"]))]
+        storage = [] if _open(database) else ["storage is not available"]
+        problems = [Problem(text) for text in (*health.problems, *storage, *known.problems())]
         if problems:
-            raise NotReady(problems)
+            raise NotReady(problems if registry is None else ())  # details are for this machine only; the log has them
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     async def measure(_request: Request) -> Response:
@@ -150,6 +154,7 @@ def create_app(
     app.add_middleware(Edge)
     if extend is not None:
         extend(app)
+    app.router.routes[:] = kept(app.router.routes, None if registry is None else settings.public_pages)
     return app
 
 
@@ -161,11 +166,11 @@ def from_environment() -> FastAPI:
 
     settings = Settings.load(os.environ)
     configure_logs(settings.log_level)
-    known = clients(settings)
+    registry = callers(settings)  # first: a service that may not start should say so at once
     knowledge = Rules.load(settings.knowledge_dir, engine=settings.engine, site=Site.load(settings.site_file))
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
-    return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))
+    return create_app(settings, knowledge, registry=registry, extend=getattr(pages, "mount", None))
 
 
 def _open(database: Database) -> bool:

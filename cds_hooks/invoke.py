@@ -70,10 +70,14 @@ class Invoker:
     async def __call__(self, request: Request) -> Response:
         """POST /cds-services/{id}: cards, or a ServiceError that `app` turns into an OperationOutcome."""
         started = time.monotonic()
-        service = self.services.get(request.path_params["service_id"])
-        if service is None:
-            raise UnknownService
         caller = await self.clients.identify(request)
+        service = self.services.get(request.path_params["service_id"])
+        if service is None or not caller.may_call(service.id):
+            raise UnknownService
+        with caller.place():
+            return await self._answer(request, service, caller, started)
+
+    async def _answer(self, request: Request, service: Service, caller: Caller, started: float) -> Response:
         call = await self._read(request, service)
         gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
         as_of = self.clock()

@@ -20,8 +20,8 @@ __all__ = ["FIELDS", "Metrics", "configure_logs", "log_event"]
 LOGGER = "cds_hooks"
 FIELDS = frozenset(
     (
-        "cards", "clauses", "fetched", "foreign", "foreign_orders", "hook", "instance", "kind", "ms", "number", "problems", "resources",
-        "service", "status", "suppressed", "unread",
+        "cards", "clauses", "client", "fetched", "foreign", "foreign_orders", "hook", "instance", "kind", "ms", "number", "problems",
+        "reason", "resources", "service", "status", "suppressed", "unread",
     )
 )  # fmt: skip
 PLAIN = re.compile(r"[A-Za-z0-9_.,:/+-]{0,400}")
@@ -83,6 +83,11 @@ class Metrics:
         self.suppressed = Counter("nmcds_suppressed_cards", "Cards not shown again after dismissal", registry=self.registry)
         self.feedback = Counter("nmcds_feedback", "Feedback by outcome", ["outcome"], registry=self.registry)
         self.dropped = Counter("nmcds_storage_dropped", "Audit entries lost because storage was down or slow", registry=self.registry)
+        self.refused = Counter("nmcds_callers_refused", "Calls without a good token by reason", ["reason"], registry=self.registry)
+        self.keys_not_read = Counter("nmcds_keys_not_read", "Failed readings of a client's key address", registry=self.registry)
+        self.tokens_unsafe = Counter(
+            "nmcds_tokens_remembered_here_only", "Calls let in while used tokens could not be stored", registry=self.registry
+        )
 
     def render(self) -> bytes:
         """The text of GET /metrics."""

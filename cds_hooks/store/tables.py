@@ -6,7 +6,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 
 __all__ = ["HEAD", "METADATA", "audit", "card_shown", "deployment", "feedback", "firing"]
 
-HEAD = "0001"
+HEAD = "0002"
 METADATA = MetaData()
 MOMENT = String(32)
 
