@@ -230,7 +230,7 @@ class TooManyCalls(ServiceError):
     issue = "throttled"
     text = "Too many calls of this client; nothing was checked. Please call again with a new token."
 
-    def __init__(self, wait_s: int) -> None:
+    def __init__(self, wait_s: int = 1) -> None:
         super().__init__(headers={"Retry-After": str(wait_s)})
 
 

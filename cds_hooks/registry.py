@@ -192,7 +192,7 @@ class _Reader:
     def _meant(self, name: str, value: object) -> str:
         choices = {"services": SERVICES, "algorithm": ALGORITHMS, "algorithms": ALGORITHMS}.get(name, ())
         wrong = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str) and item not in choices]
-        return _near(wrong[0], choices) if wrong and choices else ""
+        return _near(wrong[0], choices) if wrong and choices and not wrong[0].startswith("HS") else ""
 
     def client(self, where: str, table: Mapping[str, object]) -> Client | None:
         before = len(self.problems)

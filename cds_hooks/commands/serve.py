@@ -52,4 +52,8 @@ def _greet(service: FastAPI) -> None:
         Text(f"neuromuscular-cds {version('neuromuscular-cds')}, knowledge {parts.knowledge.version}, {len(rules)} rules", style="bold")
     )
     out.print(Text("Draft knowledge, not clinically reviewed: not for the care of real patients.", style="yellow"))
-    out.print(Text(f"Try it      {parts.settings.url}/\nDiscovery   {parts.settings.url}/cds-services\nCtrl+C stops it."), soft_wrap=True)
+    registry = parts.settings.registry_file
+    first = (
+        f"Try it      {parts.settings.url}/" if registry is None else f"Callers     those of {registry.name}, with a token for each call"
+    )
+    out.print(Text(f"{first}\nDiscovery   {parts.settings.url}/cds-services\nCtrl+C stops it."), soft_wrap=True)
