@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA384
 
 from cds_hooks.errors import NotAuthenticated
+from cds_hooks.observe import configure_logs
 from tests.support.asgi import Answer
 from tests.support.doubles import NOW, request
 from tests.support.service import Service, running
@@ -130,6 +132,7 @@ TOKENS: dict[str, tuple[str, Callable[[], str]]] = {
     "the right jku in capitals": ("jku", headed(jku="HTTPS://EHR.EXAMPLE.ORG/jwks.json")),
     "a jku that is a list": ("jku", headed(jku=["https://ehr.example.org/jwks.json"])),
     "a jku of a client that has none": ("jku", lambda: ONLY.sign(two(), header={"jku": "https://other.example.org/jwks.json"})),
+    "a jku of null": ("jku", lambda: ONLY.sign(two(), header=b'{"alg":"ES256","kid":"only","jku":null}')),
     # names of keys
     "no kid where the client has two keys": ("unknown-key", headed(kid=None)),
     "an unknown kid": ("unknown-key", headed(kid="es-2")),
@@ -450,6 +453,30 @@ def test_the_registered_name_is_in_the_audit_and_the_token_is_nowhere(tmp_path: 
     assert "one" in kept
     assert secret not in kept
     assert token.rpartition(".")[2] not in kept
+
+
+def test_nothing_of_a_refused_token_comes_out_anywhere(guarded: Service) -> None:
+    secret = "CANARY5b2f"  # noqa: S105 - to be found, if it gets out
+    stream = io.StringIO()
+    handler = configure_logs("debug", stream)
+    tokens = [
+        secret,
+        ES.sign(header={"kid": secret}),
+        ES.sign(header={"jku": f"https://{secret}.example"}),
+        ES.sign(header={"alg": secret}),
+        *(ES.sign(claims(**{name: secret})) for name in ("iss", "aud", "exp", "tenant", "sub")),
+        ES.sign(claims(iss=IDP, tenant=secret)),
+        ES.sign(claims(jti=secret * 30)),
+        STRANGER.sign(claims(jti=secret)),
+    ]
+    answers = [guarded.get("/cds-services", bearer(token)) for token in tokens]
+    handler.close()
+    assert [answer.status for answer in answers].count(401) == len(tokens) - 2, "tenant and sub are not registered and may be anything"
+    lines = stream.getvalue()
+    assert lines.count('"caller-refused"') == len(tokens) - 2
+    assert secret not in lines + "".join(f"{answer.body!r}{answer.headers}" for answer in answers)
+    assert secret not in guarded.parts.metrics.render().decode()
+    assert '"client": "one"' in lines
 
 
 def _claims(token: str) -> bytes:
