@@ -66,8 +66,6 @@ class KeyFetcher:
 
     def _get(self, url: str, until: float) -> object:
         left = until - time.monotonic()
-        if left <= 0:
-            raise FetchFailedError("time")
         headers = {"Accept": ACCEPT, "Accept-Encoding": "identity"}
         try:
             with self._session.get(url, headers=headers, timeout=(left, left), stream=True, allow_redirects=False) as response:
@@ -79,8 +77,6 @@ class KeyFetcher:
             raise FetchFailedError("address") from error
         except (BadJson, NotJson) as error:
             raise FetchFailedError("content") from error
-        except (requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError) as error:
-            raise FetchFailedError("time") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise FetchFailedError("time" if time.monotonic() >= until else "connection") from error
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from cds_hooks.key_fetcher import FetchFailedError
 from cds_hooks.keys import Key, KeyProblemError, read_set
 from cds_hooks.observe import log_event
-from cds_hooks.registry import Client
+from cds_hooks.registry import Client, KeySource
 
 __all__ = ["FRESH_S", "KEEP_S", "RETRY_S", "KeyRing"]
 
@@ -37,30 +37,29 @@ class KeyRing:
 
     async def find(self, kid: str | None, now: float) -> Key | None:
         """The key that `kid` names; without a `kid`, the only key there is."""
-        keys = self._fixed if self._client.jwks is None else await self._current(kid, now)
+        source = self._client.jwks
+        keys = self._fixed if source is None else await self._current(source, kid, now)
         if kid is None:
             return next(iter(keys.values())) if len(keys) == 1 else None
         return keys.get(kid)
 
-    async def _current(self, kid: str | None, now: float) -> Mapping[str, Key]:
+    async def _current(self, source: KeySource, kid: str | None, now: float) -> Mapping[str, Key]:
         if not _within(FRESH_S, self._read_at, now) or (kid is not None and kid not in self._fetched):
-            await self._refresh(now)
+            await self._refresh(source, now)
         return self._fetched if now - self._read_at <= KEEP_S else {}
 
-    async def _refresh(self, now: float) -> None:
+    async def _refresh(self, source: KeySource, now: float) -> None:
         """Read the set, unless that was tried just now; calls that come meanwhile wait for the same answer."""
         if self._running is None and not _within(RETRY_S, self._tried_at, now):
             self._tried_at = now
-            self._running = asyncio.create_task(self._read(now))
+            self._running = asyncio.create_task(self._read(source, now))
         if self._running is not None:
             await asyncio.shield(self._running)
 
-    async def _read(self, now: float) -> None:
-        source = self._client.jwks
+    async def _read(self, source: KeySource, now: float) -> None:
         try:
-            if source is not None:
-                self._fetched = read_set(await self._fetch(source.url), source.algorithms)
-                self._read_at = now
+            self._fetched = read_set(await self._fetch(source.url), source.algorithms)
+            self._read_at = now
         except (FetchFailedError, KeyProblemError) as error:
             self._failed()
             kind = error.kind if isinstance(error, FetchFailedError) else "content"

@@ -286,9 +286,9 @@ def _json(text: str) -> Mapping[str, object]:
     try:
         found = parse_json(text.encode())
     except BadJson:
-        raise KeyProblemError("found no JSON that can be read, expected a JWK") from None
+        found = None
     if not isinstance(found, dict):
-        raise KeyProblemError("found other JSON, expected a JWK")
+        raise KeyProblemError("found no JSON that can be read, expected a JWK")
     return found
 
 

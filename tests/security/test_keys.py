@@ -173,8 +173,9 @@ def test_a_clock_that_is_set_back_does_not_stop_the_refresh(here: Site) -> None:
         lambda server: setattr(server, "status", 204),
         lambda server: setattr(server, "status", 404),
         lambda server: setattr(server, "wait_s", 5),
+        lambda server: setattr(server, "drip_s", 0.3),
     ],
-    ids=["no set", "an object", "a key twice", "HTML", "nothing", "too large", "too many", "HTML type", "204", "404", "slow"],
+    ids=["no set", "an object", "a key twice", "HTML", "nothing", "too large", "too many", "HTML type", "204", "404", "slow", "dripping"],
 )
 def test_an_answer_that_is_no_set_changes_nothing(here: Site, break_it: Callable[[KeyServer], None]) -> None:
     assert here.status(OLD) == 200

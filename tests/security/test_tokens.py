@@ -253,7 +253,7 @@ TOKENS: dict[str, tuple[str, Callable[[], str]]] = {
     "with padding": ("malformed", lambda: f"{RS.sign()}=="),
     "in the other base64 alphabet": ("malformed", lambda: ES.sign().replace("_", "/").replace("-", "+") + "+"),
     "bits that nobody reads": ("malformed", without_padding_bits),
-    "a length that base64 cannot have": ("malformed", lambda: f"{encode(b'{}')}A.{ES.sign().partition('.')[2]}"),
+    "a length that base64 cannot have": ("malformed", lambda: f"{encode(b'{} ')}A.{ES.sign().partition('.')[2]}"),
     "not base64": ("malformed", lambda: "!!!.???.***"),
     "letters that are not ASCII": ("malformed", lambda: "ä" + ES.sign()),
     "cut in the middle": ("malformed", lambda: ES.sign()[:60]),

@@ -31,6 +31,7 @@ class KeyServer:
     kind: str = "application/jwk-set+json"
     location: str = ""
     wait_s: float = 0.0
+    drip_s: float = 0.0
     asked: list[dict[str, str]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -80,7 +81,9 @@ def key_server(folder: Path) -> Iterator[KeyServer]:
             if server.location:
                 self.send_header("Location", server.location)
             self.end_headers()
-            self.wfile.write(body)
+            for start in range(0, len(body), 32 if server.drip_s else max(len(body), 1)):
+                self.wfile.write(body[start : start + 32] if server.drip_s else body)
+                server.stop.wait(server.drip_s)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

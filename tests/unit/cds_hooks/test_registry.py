@@ -4,12 +4,19 @@ import json
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from cds_hooks.registry import RegistryError, load_registry
 from tests.support.tokens import ES, RS, Signer, write_registry
 
 PRIVATE = ES.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+CUBIC = (
+    RSAPublicNumbers(3, RS.private.public_key().public_numbers().n)
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
 HEAD = '[[client]]\nname = "one"\nissuer = "https://ehr.example.org"\n'
 JWKS = '[client.jwks]\nurl = "https://ehr.example.org/jwks.json"\n'
 
@@ -108,6 +115,10 @@ def test_all_problems_are_told_at_once_with_what_was_meant(tmp_path: Path) -> No
         (HEAD + JWKS + 'algorithms = ["HS256"]\n', "algorithms: found ['HS256'], expected a list from ES256"),
         (HEAD + JWKS + "algorithms = []\n", "algorithms: found [], expected a list from ES256"),
         (HEAD + 'jku = "https://x.example/j"\n' + JWKS, "with [client.jwks] the only jku is its url"),
+        (HEAD + "jwks = 7\n", "jwks: found a int, expected a table [client.jwks]"),
+        (HEAD + 'fhir_servers = ["https://fhir.example.org/?a=b"]\n' + JWKS, "expected a list of https base URLs without query"),
+        (HEAD + key(pem="", file='"broken.json"'), "file: found no JSON that can be read, expected a JWK"),
+        (HEAD + key(RS, pem=f"'''{CUBIC}'''"), "found an RSA key with an unusual public exponent, expected 65537"),
         (HEAD + "max_lifetime_s = 86400\n" + JWKS, "max_lifetime_s: found 86400, expected a whole number from 10 to 3600"),
         (HEAD + JWKS + HEAD + JWKS, "two clients have this name"),
         (HEAD + JWKS + HEAD.replace("one", "two") + JWKS, "a token could be of client one as well"),
@@ -118,6 +129,7 @@ def test_all_problems_are_told_at_once_with_what_was_meant(tmp_path: Path) -> No
     ],
 )
 def test_a_registry_that_is_not_safe_or_not_clear_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "broken.json").write_text('{"kty": "EC",', encoding="utf-8")
     assert [problem for problem in problems(tmp_path, text) if words in problem]
 
 
