@@ -28,6 +28,7 @@ __all__ = ["Used"]
 WAIT_S = 0.5  # for the database; the whole call has two seconds
 PAUSE_S = 5.0  # after a failure the database is not asked for so long, or every call would wait for it
 CLEAN_S = 300.0
+SPARE_S = 300.0  # rows stay so long after their end: clocks of workers differ, and a clock may be set back
 MOST = 200_000  # tokens in memory; about 40 MB
 
 
@@ -90,7 +91,7 @@ class Used:
         if time.monotonic() - self._cleaned > CLEAN_S or len(self._here) >= MOST:
             self._cleaned = time.monotonic()
             self._here = {digest: until for digest, until in self._here.items() if until > now}
-            self._pool.submit(self._clean, moment(datetime.fromtimestamp(now, UTC)))
+            self._pool.submit(self._clean, moment(datetime.fromtimestamp(now - SPARE_S, UTC)))
         if len(self._here) >= MOST:
             raise Overloaded
 

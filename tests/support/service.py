@@ -58,5 +58,6 @@ def running(
         yield Service(app, known, double, parts)
     finally:
         parts.writer.close()
+        parts.clients.close()
         reader.pool.shutdown(wait=True, cancel_futures=True)
         parts.database.close()
