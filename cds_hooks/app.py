@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -125,9 +126,9 @@ def create_app(
     async def alive(_request: Request) -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
-    def ready(_request: Request) -> Response:
-        storage = [] if _open(database) else ["storage is not available"]
-        problems = [Problem(text) for text in (*health.problems, *storage, *known.problems())]
+    async def ready(_request: Request) -> Response:
+        storage = [] if await asyncio.to_thread(_open, database) else ["storage is not available"]
+        problems = [Problem(text) for text in (*health.problems, *storage, *await known.problems())]
         if problems:
             raise NotReady(problems if registry is None else ())  # details are for this machine only; the log has them
         return Response(b'{"status":"ready"}', media_type="application/json")

@@ -57,8 +57,8 @@ class Caller:
 class Clients(Protocol):
     """Decides from a request's head who calls. The body is not read before this."""
 
-    def problems(self) -> tuple[str, ...]:
-        """Why this worker should get no calls now, in words for an operator; may wait for storage."""
+    async def problems(self) -> tuple[str, ...]:
+        """Why this worker should get no calls now, in words for an operator."""
         ...
 
     async def identify(self, request: Request) -> Caller:
@@ -84,7 +84,7 @@ class OpenMode:
             raise NotAuthenticated
         return Caller("open")
 
-    def problems(self) -> tuple[str, ...]:
+    async def problems(self) -> tuple[str, ...]:
         """None."""
         return ()
 
@@ -107,9 +107,9 @@ class Registered:
         self._allowances = {client.name: Allowance(client.calls_per_minute, client.calls_at_once) for client in found}
         self._used = Used(database, metrics.tokens_unsafe.inc)
 
-    def problems(self) -> tuple[str, ...]:
+    async def problems(self) -> tuple[str, ...]:
         """That used tokens cannot be shared with other workers."""
-        return () if self._used.settle() else ("used tokens are remembered in this process only",)
+        return () if await self._used.settle() else ("used tokens are remembered in this process only",)
 
     async def identify(self, request: Request) -> Caller:
         """The client whose token this is; refusals are told to log and metrics, never to the caller."""

@@ -12,7 +12,9 @@ from starlette.routing import BaseRoute
 __all__ = ["PAGES", "kept"]
 
 ALWAYS = frozenset({"/healthz", "/readyz"})
-GUARDED = "/cds-services"  # these endpoints ask for a token themselves
+GUARDED = frozenset(
+    {"/cds-services", "/cds-services/{service_id}", "/cds-services/{service_id}/feedback"}
+)  # they ask for a token themselves
 PAGES: Mapping[str, tuple[str, ...]] = {
     "docs": ("/docs", "/openapi.json", "/static"),
     "metrics": ("/metrics",),
@@ -24,9 +26,9 @@ def kept(routes: Iterable[BaseRoute], pages: Iterable[str] | None) -> list[BaseR
     """The routes that stay; `pages` are names of PAGES, None in open mode, where all stay."""
     if pages is None:
         return list(routes)
-    open_paths = [GUARDED, *(path for page in pages for path in PAGES[page])]
+    open_paths = [path for page in pages for path in PAGES[page]]
     return [route for route in routes if _stays(str(getattr(route, "path", "")), open_paths)]
 
 
 def _stays(path: str, open_paths: Iterable[str]) -> bool:
-    return path in ALWAYS or any(path == one or path.startswith(one + "/") for one in open_paths)
+    return path in ALWAYS | GUARDED or any(path == one or path.startswith(one + "/") for one in open_paths)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,13 +71,13 @@ class Used:
         self._unsafe()
         return True
 
-    def settle(self) -> bool:
-        """Store what could not be stored in its time; whether nothing is owed. May wait; for a thread, not for the event loop."""
+    async def settle(self) -> bool:
+        """Store what could not be stored in its time; whether nothing is owed."""
         owed = dict(self._owed)
         if owed:
             try:
-                remember(self._database, owed)
-            except StorageUnavailable:
+                await self._remember(owed)
+            except (StorageUnavailable, TimeoutError):
                 return False
             for digest in owed:
                 self._owed.pop(digest, None)
@@ -109,8 +109,7 @@ class Used:
             while self._queue:
                 batch, self._queue = self._queue, {}
                 tokens = {**self._owed, **{digest: one.until for digest, one in batch.items()}}
-                running = asyncio.get_running_loop().run_in_executor(self._pool, remember, self._database, tokens)
-                new = await asyncio.wait_for(running, WAIT_S)
+                new = await self._remember(tokens)
                 for digest in tokens.keys() - batch.keys():
                     self._owed.pop(digest, None)
                 for digest, one in batch.items():
@@ -124,6 +123,10 @@ class Used:
                 if not one.new.done():
                     one.new.set_exception(StorageUnavailable())
             self._queue = {}
+
+    async def _remember(self, tokens: Mapping[str, str]) -> frozenset[str]:
+        running = asyncio.get_running_loop().run_in_executor(self._pool, remember, self._database, tokens)
+        return await asyncio.wait_for(running, WAIT_S)
 
     def _clean(self, now: str) -> None:
         try:

@@ -27,9 +27,9 @@ def remember(database: Database, tokens: Mapping[str, str]) -> frozenset[str]:
     """Store tokens (digest to moment) in one transaction; those that nobody had stored before. Raises StorageUnavailable."""
     database.open()
     with database.failing(), database.engine.execution_options(busy_s=BUSY_S).begin() as connection:
-        statement = insert(connection, token_seen).on_conflict_do_nothing()
         rows = [{"digest": digest, "until": until} for digest, until in sorted(tokens.items())]  # one order: no deadlock between workers
-        return frozenset(row["digest"] for row in rows if connection.execute(statement, row).rowcount == 1)
+        statement = insert(connection, token_seen).on_conflict_do_nothing().returning(token_seen.c.digest)
+        return frozenset(connection.execute(statement, rows).scalars())
 
 
 def forget(database: Database, now: str) -> None:
