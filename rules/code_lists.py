@@ -14,7 +14,7 @@ from typing import Final
 
 from rules.quantity import Bridge, is_unit
 
-__all__ = ["KINDS", "CodeListError", "CodeLists", "CodeRow", "Member", "Node", "Word"]
+__all__ = ["KINDS", "CodeListError", "CodeLists", "CodeRow", "DrugName", "Member", "Node", "Word"]
 
 KINDS: Final = {
     "conditions.csv": "condition",
@@ -24,6 +24,9 @@ KINDS: Final = {
     "services.csv": "service",
     "additions.csv": "",  # has a column `kind`
 }
+
+
+NAME_KINDS: Final = ("brand", "combination", "ingredient", "other", "salt", "synonym")
 
 
 class CodeListError(ValueError):
@@ -76,6 +79,15 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class DrugName:
+    """A name that stands for a drug in text; without concept (kind other) it only keeps a shorter name inside it from matching."""
+
+    name: str
+    concept: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeLists:
     """All files as typed rows, in file order."""
 
@@ -90,6 +102,8 @@ class CodeLists:
     units: Mapping[str, str]
     bridges: Mapping[str, tuple[Bridge, ...]]
     vocabulary: tuple[Word, ...]
+    drug_names: tuple[DrugName, ...]
+    drug_contexts: tuple[Word, ...]
 
     @classmethod
     def read(cls, folder: Path) -> CodeLists:
@@ -112,6 +126,8 @@ class CodeLists:
                 Word(row["kind"], row["name"], row["kind"], row["label"])
                 for row in reader.rows("vocabulary.csv", ("name", "kind", "label"))
             ),
+            drug_names=tuple(_drug_names(reader)),
+            drug_contexts=tuple(_words(reader, "drug-contexts.csv", "place")),
         )
         if reader.problems:
             raise CodeListError("\n".join(reader.problems))
@@ -185,6 +201,22 @@ def _words(reader: _Reader, name: str, means: str) -> Iterator[Word]:
             reader.problems.append(f"{name}: {row['system']} {row['code']}: code, {means} and source must be given")
             continue
         yield Word(row["system"], row["code"], row[means], row["display"])
+
+
+def _drug_names(reader: _Reader) -> Iterator[DrugName]:
+    """A name of several drugs must be a combination; every other name is of one drug, and `other` of none."""
+    known = {row["concept_id"] for row in reader.rows("medications.csv", ("concept_id",))}
+    seen: set[str] = set()
+    for row in reader.rows("drug-names.csv", ("name", "concept", "kind", "source")):
+        name, concept, kind = row["name"], row["concept"], row["kind"]
+        if kind not in NAME_KINDS or not name or not row["source"]:
+            reader.problems.append(f"drug-names.csv: {name}: kind must be one of {', '.join(NAME_KINDS)}, name and source must be given")
+        elif concept if kind == "other" else concept not in known:
+            reader.problems.append(f'drug-names.csv: {name}: found concept "{concept}", expected one of medications.csv (none for other)')
+        elif name in seen and kind != "combination":
+            reader.problems.append(f"drug-names.csv: {name}: stands twice; only a combination has several drugs")
+        seen.add(name)
+        yield DrugName(name, concept, kind)
 
 
 def _units(reader: _Reader) -> Iterator[tuple[str, str]]:

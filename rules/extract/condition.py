@@ -33,6 +33,7 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
             severity=reading.answers(resource.get("severity")),
             body_sites=reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite")),
             origin=origin,
+            disputed=reading.terminology.disputed(resource.get("code")),
         )
 
 
@@ -54,16 +55,18 @@ def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
 
 
 def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Allergy]:
-    """An AllergyIntolerance (R4 9.1): its code and the substances of its reactions."""
-    substances = [reaction.get("substance") for reaction in elements(resource.get("reaction"))]
-    concepts = reading.concepts(reading.codeable(resource, "code"), *substances)
-    if concepts:
+    """An AllergyIntolerance (R4 9.1): its code and the substances of its reactions; a drug without a known code by its name."""
+    substances = [resource.get("code"), *(reaction.get("substance") for reaction in elements(resource.get("reaction")))]
+    concepts = reading.concepts(reading.codeable(resource, "code"), *substances[1:])
+    named = frozenset[str]() if concepts else reading.terminology.drugs_named(substances)
+    if concepts or named:
         yield Allergy(
             ref,
-            concepts,
+            concepts or named,
             clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
             verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
             when=_date(resource, "onset", reading) or reading.date(resource.get("recordedDate")),
+            matched_by_name=bool(named),
         )
 
 

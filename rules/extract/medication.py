@@ -156,7 +156,7 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
         if len(ingredients) == 1:
             strength = _strength(ingredients[0].get("strength"), reading)
     concepts = reading.concepts(*codeables)
-    named = frozenset[str]() if concepts else reading.terminology.drugs_named(codeables)
+    named = frozenset[str]() if concepts else reading.terminology.drugs_named([*codeables, resource.get("medicationReference")])
     if not concepts and not named:
         return None
     route = next((found for item in codeables if (found := reading.terminology.product_route(item, named=bool(named)))), None)
