@@ -91,5 +91,5 @@ class Taxonomy:
 
     def _exclude(self, left: str, right: str) -> bool:
         """Are these two diseases of one tree, neither above the other?"""
-        one, other = self._disease_lines.get(left), self._disease_lines.get(right)
-        return bool(one and other) and one[0] not in other and other[0] not in one and one[-1] == other[-1]
+        one, other = self._disease_lines.get(left, ()), self._disease_lines.get(right, ())
+        return one[-1:] == other[-1:] != () and one[0] not in other and other[0] not in one

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from rules.extract.reading import Element, Reading, elements
+from rules.extract.reading import UNREADABLE, Element, Reading, elements
 from rules.facts import Allergy, Condition, Origin, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.quantity import number
@@ -14,6 +14,11 @@ __all__ = ["allergies", "conditions", "relatives"]
 
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
 _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
+_CERTAINTY = "http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
+_CERTAINTIES: Mapping[str, tuple[str, str | None]] = {
+    "G": ("confirmed", None), "V": ("provisional", None), "A": ("refuted", None), "Z": ("confirmed", "resolved"),
+}  # fmt: skip
+"""Diagnosesicherheit (KBV): gesichert, Verdacht, Ausschluss, Zustand nach; HL7 Germany basisprofil-de-r4, invariants icd-4 to icd-7."""
 _AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day", "wk": "week", "mo": "month", "a": "year"}
 
 
@@ -21,11 +26,12 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     """A Condition (R4 9.2) whose code is on a list. Statuses are kept as they are: patterns decide what counts."""
     concepts = reading.concepts(reading.codeable(resource, "code"))
     if concepts:
+        verification, clinical = _certainty(resource.get("code"))
         yield Condition(
             ref,
             concepts,
-            clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
-            verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
+            clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL) or clinical,
+            verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION) or verification,
             onset=_date(resource, "onset", reading),
             recorded=reading.date(resource.get("recordedDate")),
             abated=any(name.startswith("abatement") and value not in (None, False) for name, value in resource.items()),
@@ -35,6 +41,16 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
             origin=origin,
             disputed=reading.terminology.disputed(resource.get("code")),
         )
+
+
+def _certainty(code: object) -> tuple[str | None, str | None]:
+    """Both statuses as the German coding extension has them, for a Condition that states none."""
+    codings = elements(code.get("coding")) if isinstance(code, dict) else []
+    for extension in (item for coding in codings if "extension" in coding for item in elements(coding["extension"])):
+        value = extension.get("valueCoding")
+        if extension.get("url") == _CERTAINTY and isinstance(value, dict):
+            return _CERTAINTIES.get(str(value.get("code")), (UNREADABLE, None))
+    return None, None
 
 
 def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:

@@ -22,8 +22,6 @@ CODES = Path(__file__).resolve().parents[2] / "rules" / "codes"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RECALL_AT_LEAST = 0.98
 
-pytestmark = pytest.mark.xdist_group("recognition")
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -59,8 +57,11 @@ def judged(row: dict[str, str], terminology: Terminology) -> Row:
     """A row with what the service makes of it."""
     inputs = [Input(resource(row["kind"], row["mode"], row["said"]))]
     record = extract(inputs, terminology=terminology, as_of=NOW, hook="patient-view", unread={})
-    facts = (*record.medications, *record.conditions, *record.observations)
-    found = frozenset[str]().union(*(fact.concepts for fact in facts))
+    found = frozenset[str]().union(
+        *(fact.concepts for fact in record.medications),
+        *(fact.concepts for fact in record.conditions),
+        *(fact.concepts for fact in record.observations),
+    )
     expected, also = frozenset(row["expected"].split()), set(row["also"].split())
     for name in expected:
         also.update(terminology.ancestors(name))
