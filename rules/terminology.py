@@ -120,27 +120,23 @@ class Terminology:
     def coding_concepts(self, codeable: object) -> frozenset[str]:
         """The concepts of every coding of a CodeableConcept; text never counts, nor `userSelected`.
 
-        A code that names only the parent of a disease leaves the choice to the other codings of the same element. Codings that
-        name diseases which exclude each other claim only what stands above them all (`disputed`).
+        A code that names only the parent of a disease leaves the choice to the other codings of the same element.
         """
-        claims = self._claims(codeable)
-        found = _NONE.union(*claims) if len(claims) > 1 else next(iter(claims), _NONE)
-        disputed = self._taxonomy.disputed(claims) if len(claims) > 1 else _NONE
-        return found - disputed | self._taxonomy.above_all(disputed) if disputed else found
+        return self.agreed(codeable)[0]
 
-    def disputed(self, codeable: object) -> frozenset[str]:
-        """The diseases between which the codings of a CodeableConcept disagree (Duchenne and Becker)."""
-        claims = self._claims(codeable)
-        return self._taxonomy.disputed(claims) if len(claims) > 1 else _NONE
+    def agreed(self, codeable: object) -> tuple[frozenset[str], frozenset[str]]:
+        """What the codings claim together, and the diseases between which they disagree (Duchenne and Becker).
 
-    def _claims(self, codeable: object) -> list[frozenset[str]]:
-        """The concepts of each coding that has any, each set once."""
-        found: list[frozenset[str]] = []
+        Codings that name diseases which exclude each other claim only what stands above them all.
+        """
+        found, claims = _NONE, list[frozenset[str]]()
         for system, code in _codings(codeable):
             concepts = self.concepts(system, code)
-            if concepts and concepts not in found:
-                found.append(concepts)
-        return found
+            if concepts and concepts not in claims:
+                claims.append(concepts)
+                found = found | concepts if found else concepts
+        disputed = self._taxonomy.disputed(claims) if len(claims) > 1 else _NONE
+        return (found - disputed | self._taxonomy.above_all(disputed) if disputed else found), disputed
 
     def answers(self, codeable: object) -> frozenset[str]:
         """Our words for a coded answer (positive, yes, poor-metaboliser ...); empty when no coding is known."""

@@ -24,7 +24,7 @@ _AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day",
 
 def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Condition]:
     """A Condition (R4 9.2) whose code is on a list. Statuses are kept as they are: patterns decide what counts."""
-    concepts = reading.concepts(reading.codeable(resource, "code"))
+    concepts, disputed = reading.terminology.agreed(reading.codeable(resource, "code"))
     if concepts:
         verification, clinical = _certainty(resource.get("code"))
         yield Condition(
@@ -39,7 +39,7 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
             severity=reading.answers(resource.get("severity")),
             body_sites=reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite")),
             origin=origin,
-            disputed=reading.terminology.disputed(resource.get("code")),
+            disputed=disputed,
         )
 
 
