@@ -6,7 +6,7 @@ Every problem of every file is reported together, each as "file: line n: what is
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -109,8 +109,9 @@ class CodeLists:
     def read(cls, folder: Path) -> CodeLists:
         """Read every file of `folder`; raises CodeListError that names all problems."""
         reader = _Reader(folder)
+        rows = tuple(_code_rows(reader))
         lists = cls(
-            rows=tuple(_code_rows(reader)),
+            rows=rows,
             members=tuple(_members(reader)),
             nodes=tuple(_nodes(reader)),
             wide=tuple(_words(reader, "wide-codes.csv", "concept")),
@@ -126,7 +127,7 @@ class CodeLists:
                 Word(row["kind"], row["name"], row["kind"], row["label"])
                 for row in reader.rows("vocabulary.csv", ("name", "kind", "label"))
             ),
-            drug_names=tuple(_drug_names(reader)),
+            drug_names=tuple(_drug_names(reader, {row.concept for row in rows if row.kind == "medication"})),
             drug_contexts=tuple(_words(reader, "drug-contexts.csv", "place")),
         )
         if reader.problems:
@@ -203,9 +204,8 @@ def _words(reader: _Reader, name: str, means: str) -> Iterator[Word]:
         yield Word(row["system"], row["code"], row[means], row["display"])
 
 
-def _drug_names(reader: _Reader) -> Iterator[DrugName]:
+def _drug_names(reader: _Reader, known: Set[str]) -> Iterator[DrugName]:
     """A name of several drugs must be a combination; every other name is of one drug, and `other` of none."""
-    known = {row["concept_id"] for row in reader.rows("medications.csv", ("concept_id",))}
     seen: set[str] = set()
     for row in reader.rows("drug-names.csv", ("name", "concept", "kind", "source")):
         name, concept, kind = row["name"], row["concept"], row["kind"]

@@ -2,7 +2,8 @@
 
 Names are whole words, longest first, without regard to case, accents, hyphens and punctuation. What a name is comes from
 `drug-names.csv` and the official names of `medications.csv`; the words around it that mean "no such drug is taken here"
-(gentamicin *level*, *allergic to* levofloxacin) come from `drug-contexts.csv`.
+(gentamicin *level*, *allergic to* levofloxacin) come from `drug-contexts.csv`. A text with a number in it is an order for a
+product ("do not crush; Mestinon 60 mg"): there only the word right after the name counts, for silence is the greater danger.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _NONE: Final[frozenset[str]] = frozenset()
 _HYPHENS: Final = frozenset("-\u2010\u2011'\u2019")
 _LONGEST_TEXT: Final = 300
 _REACH: Final = 4
-"""How many words before a name a word such as "avoid" still speaks about it."""
+"""How many words before a name a word such as "avoid" still speaks about it; how many words a hyphenated name may have."""
 
 
 class DrugNames:
@@ -58,13 +59,14 @@ class DrugNames:
 
     def _in(self, text: str) -> frozenset[str]:
         tokens, glued = _tokens(text)
-        if not self._anywhere.isdisjoint(tokens):
+        ordered = any(token[0].isdigit() for token in tokens)
+        if not ordered and not self._anywhere.isdisjoint(tokens):
             return _NONE
         found: set[str] = set()
         place = 0
         while place < len(tokens):
             length, drugs = self._at(tokens, glued, place)
-            if drugs and not self._spoken_off(tokens, place, place + length):
+            if drugs and not self._spoken_off(tokens, place, place + length, ordered=ordered):
                 found |= drugs
             place += length
         return frozenset(found)
@@ -72,7 +74,7 @@ class DrugNames:
     def _at(self, tokens: list[str], glued: list[bool], place: int) -> tuple[int, frozenset[str]]:
         """How many words the longest name at `place` has (1 when there is none), and its drugs."""
         end = place + 1
-        while end < len(tokens) and glued[end]:
+        while end < min(len(tokens), place + _REACH) and glued[end]:
             end += 1
         if end > place + 1:  # "hydroxy-chloroquine" is one word
             for last in range(end, place + 1, -1):
@@ -85,9 +87,9 @@ class DrugNames:
                 return length, drugs
         return 1, _NONE
 
-    def _spoken_off(self, tokens: list[str], start: int, end: int) -> bool:
+    def _spoken_off(self, tokens: list[str], start: int, end: int, *, ordered: bool) -> bool:
         """Do the words around the name say that it is not a drug taken here?"""
-        if not self._before.isdisjoint(tokens[max(0, start - _REACH) : start]):
+        if not ordered and not self._before.isdisjoint(tokens[max(0, start - _REACH) : start]):
             return True
         return end < len(tokens) and tokens[end] in self._after
 

@@ -39,6 +39,10 @@ def known() -> Terminology:
         ("never prednisone", names()),
         ("never mind: as needed for pain give prednisone", names("prednisone")),  # too far away to be about it
         ("warfarin education", names()),
+        ("Do not crush Mestinon 60 mg", names("pyridostigmine")),  # a number: an order, so only the next word may take it back
+        ("methotrexate 10 mg, blood test monthly", names("methotrexate")),
+        ("gentamicin level 2.1 mg/L", names()),
+        ("a-" * 140 + "prednisone", names("prednisone")),
         ("", names()),
         ("!?", names()),
         ("x" * 299 + " prednisone", names()),
