@@ -187,7 +187,7 @@ class Settings:
         default=(),
         metadata=_about(
             PAGES,
-            "Pages that are served without a token when there is a client registry: rules (links in cards lead there), docs, fhir, metrics.",
+            "Pages served without a token when there is a client registry: rules (links in cards lead there), docs, fhir, metrics.",
         ),
     )
     fhir_servers: tuple[str, ...] = field(
