@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -52,6 +53,8 @@ class Parts:
     metrics: Metrics
     clients: Clients
     services: Mapping[str, Service]
+    suppression: Suppression
+    health: Health
 
 
 def create_app(
@@ -67,10 +70,11 @@ def create_app(
     known = who or clients(settings)
     offered = services(knowledge)
     metrics = Metrics()
-    database = Database(settings.database_url, settings.secret)
+    database = Database(settings.database_url, settings.secret, pool=settings.database_pool, timeout_s=settings.database_timeout_s)
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings)
     health = Health()
+    suppression = Suppression(database, knowledge, settings.suppression_days, clock)
     invoker = Invoker(
         settings=settings,
         knowledge=knowledge,
@@ -80,7 +84,7 @@ def create_app(
         renderer=Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words),
         metrics=metrics,
         writer=writer,
-        suppression=Suppression(database, settings.suppression_days, clock),
+        suppression=suppression,
         clock=clock,
         health=health,
         turns=Turns(settings.waiting_calls),
@@ -89,7 +93,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        _open(database)
+        await asyncio.to_thread(_trouble, database)
         yield
         writer.close()
         reader.pool.shutdown(wait=False, cancel_futures=True)
@@ -104,7 +108,7 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered)
+    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, suppression, health)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
     found = orjson.dumps(discovery(offered))
 
@@ -123,7 +127,7 @@ def create_app(
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     def ready(_request: Request) -> Response:
-        problems = [Problem(text) for text in (*health.problems, *([] if _open(database) else ["storage is not available"]))]
+        problems = [Problem(text) for text in (*health.problems, *_trouble(database))]
         if problems:
             raise NotReady(problems)
         return Response(b'{"status":"ready"}', media_type="application/json")
@@ -168,13 +172,14 @@ def from_environment() -> FastAPI:
     return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))
 
 
-def _open(database: Database) -> bool:
+def _trouble(database: Database) -> list[str]:
+    """Why feedback could not be stored now, for an operator; empty when it could."""
     try:
-        database.open()
-    except StorageUnavailable:
-        log_event("storage-unavailable", logging.WARNING, number=StorageUnavailable.number)
-        return False
-    return True
+        database.check()
+    except StorageUnavailable as error:
+        log_event("storage-unavailable", logging.WARNING, number=error.number)
+        return [error.reason]
+    return []
 
 
 def _handle_errors(app: FastAPI, metrics: Metrics, offered: Mapping[str, Service]) -> None:

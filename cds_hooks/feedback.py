@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,7 +104,8 @@ class FeedbackReceiver:
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
         body = await read_body(request, self.settings.body_limit_bytes, self.settings.body_timeout_s)
         reports = read_feedback(parse_json(body))
-        await asyncio.to_thread(save, self.database, reports, service=service.id, caller=caller.id, received=self.clock())
+        wait_s = 2 * self.settings.database_timeout_s + 1
+        await self.database.use(wait_s, save, self.database, reports, service=service.id, caller=caller.id, received=self.clock())
         for report in reports:
             self.metrics.feedback.labels(report.outcome).inc()
         log_event("feedback", service=service.id, status=200, cards=len(reports))

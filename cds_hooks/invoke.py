@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.body import check_media_type, parse_json, read_body
-from cds_hooks.cards import Card, Renderer
+from cds_hooks.cards import SUPPRESSED, Card, Composed, Renderer
 from cds_hooks.clients import Caller, Clients
 from cds_hooks.discovery import Service
 from cds_hooks.envelope import HookRequest, read_request
@@ -25,7 +25,7 @@ from cds_hooks.knowledge import Knowledge
 from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings
 from cds_hooks.store.writer import Shown, Writer
-from cds_hooks.suppression import Suppression
+from cds_hooks.suppression import Suppression, Whose
 from cds_hooks.turns import Turns
 from rules.engine.interface import EngineError
 from rules.findings import Evaluation
@@ -78,10 +78,11 @@ class Invoker:
         gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
         as_of = self.clock()
         async with self.turns.take():
-            cards = self._notices(gathered) + await self._cards(call, gathered, as_of)
-        cards, suppressed = await self.suppression.apply(cards, call.context.patient_id, call.context.user_id)
-        self._record(call, service, caller, gathered, cards, suppressed, as_of, started)
-        return Response(orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS, media_type="application/json")
+            evaluation = await self._evaluated(call, gathered, as_of)
+        found = await self._composed(call, caller, evaluation) if isinstance(evaluation, Evaluation) else Composed([evaluation])
+        cards = self._notices(gathered) + found.cards
+        self._record(call, service, caller, gathered, Composed(cards, found.held), as_of, started)
+        return Response(_answer(cards, len(found.held)), media_type="application/json")
 
     async def _read(self, request: Request, service: Service) -> HookRequest:
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
@@ -89,18 +90,25 @@ class Invoker:
         data = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY else parse_json(body)
         return read_request(data, service.hook)
 
-    async def _cards(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> list[Card]:
+    async def _evaluated(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation | Card:
         """Evaluate; whatever goes wrong there becomes a visible card, never an empty answer."""
         try:
             if len(gathered.resources) > self.settings.inline_resources:
-                evaluation = await asyncio.to_thread(self._evaluate, call, gathered, as_of)
-            else:
-                evaluation = self._evaluate(call, gathered, as_of)
+                return await asyncio.to_thread(self._evaluate, call, gathered, as_of)
+            return self._evaluate(call, gathered, as_of)
         except EngineError as error:
-            return [self._not_checked(call, error.kind, error.clauses)]
+            return self._not_checked(call, error.kind, error.clauses)
         except Exception as error:  # noqa: BLE001 - a defect in a rule must be seen by the clinician, not read as "nothing found"
-            return [self._not_checked(call, type(error).__name__, ())]
-        return self.renderer.render(evaluation, call.context.patient_id)
+            return self._not_checked(call, type(error).__name__, ())
+
+    async def _composed(self, call: HookRequest, caller: Caller, evaluation: Evaluation) -> Composed:
+        """The cards, without those that this user dismissed for this patient."""
+        who = Whose(caller.id, call.context.patient_id, call.context.user_id)
+        dismissed = await self.suppression.look(who, evaluation)
+        try:
+            return self.renderer.compose(evaluation, who.patient, dismissed)
+        except Exception as error:  # noqa: BLE001 - as above
+            return Composed([self._not_checked(call, type(error).__name__, ())])
 
     def _evaluate(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation:
         return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread)
@@ -129,13 +137,13 @@ class Invoker:
         service: Service,
         caller: Caller,
         gathered: Gathered,
-        cards: list[Card],
-        suppressed: int,
+        found: Composed,
         as_of: datetime,
         started: float,
     ) -> None:
         """Metrics, one log line, and the audit entry that goes to storage in the background."""
         elapsed = time.monotonic() - started
+        cards, suppressed = found.cards, len(found.held)
         self.metrics.calls.labels(service.id, "200").inc()
         self.metrics.seconds.labels(service.id).observe(elapsed)
         for card in cards:
@@ -155,6 +163,13 @@ class Invoker:
             Shown(
                 at=as_of, service=service.id, instance=call.hook_instance, caller=caller.id, patient=call.context.patient_id,
                 user=call.context.user_id, knowledge=self.knowledge.version, cards=tuple(cards), suppressed=suppressed,
-                unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000),
+                unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000), held=tuple(one.identity for one in found.held),
             )
         )  # fmt: skip
+
+
+def _answer(cards: list[Card], held: int) -> bytes:
+    """An answer that held something back says so to programs; to clinicians it is silent, as they asked."""
+    if not held:
+        return orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS
+    return orjson.dumps({"cards": [card.body for card in cards], "extension": {SUPPRESSED: {"cards": held}}})

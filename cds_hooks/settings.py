@@ -103,12 +103,27 @@ class Settings:
     database_url: str = field(
         default="sqlite:///nmcds.sqlite3",
         repr=False,
-        metadata=_about(TEXT, "SQLAlchemy URL of feedback and audit: SQLite (default) or PostgreSQL."),
+        metadata=_about(
+            TEXT, "SQLAlchemy URL of feedback and audit: SQLite (default), or PostgreSQL, whose tables `nmcds db upgrade` makes."
+        ),
+    )
+    database_pool: int = field(
+        default=5, metadata=_about(_number(1, 100, int), "Connections to PostgreSQL at one time, per worker; SQLite needs none.")
+    )
+    database_timeout_s: float = field(
+        default=2.0,
+        metadata=_about(
+            _number(0.1, 60, float),
+            "Longest wait for the database: to connect, for a free connection, for a lock; twice that for one statement. In seconds.",
+        ),
     )
     secret: str = field(
         default="",
         repr=False,
-        metadata=_about(TEXT, "Key of the hashes that stand for patients and users. Empty: made once and kept in the database."),
+        metadata=_about(
+            TEXT,
+            "Key of the hashes that stand for patients and users, the same for all workers. Empty: made once and kept in the database.",
+        ),
     )
     knowledge_dir: Path | None = field(default=None, metadata=_about(PATH, "Folder of rules to load instead of the packaged ones."))
     site_file: Path | None = field(
@@ -147,14 +162,18 @@ class Settings:
     )
     max_cards: int = field(default=5, metadata=_about(_number(2, 50, int), "Cards in one answer; critical cards are never left out."))
     suppression_days: float = field(
-        default=0.0,
+        default=90.0,
         metadata=_about(
             _number(0, 365, float),
-            "Days for which a dismissed card stays away from the same user and patient. 0: never. Critical cards always come.",
+            "Days for which a dismissed card stays away from the same user and patient, where its rule has no period of its own. 0: every "
+            "card comes again. Critical cards always come.",
         ),
     )
     audit_days: float = field(
-        default=365.0, metadata=_about(_number(1, 36500, float), "Days for which audit rows and shown cards are kept.")
+        default=365.0,
+        metadata=_about(
+            _number(1, 36500, float), "Days for which audit rows and shown cards are kept. A dismissal is forgotten with its card."
+        ),
     )
     docs: bool = field(default=True, metadata=_about(SWITCH, "Whether /docs and /openapi.json are served."))
     log_level: str = field(default="info", metadata=_about(_choice("debug", "info", "warning", "error"), "Lowest level that is logged."))

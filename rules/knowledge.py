@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from rules.compile import Compiled, compile_rules
+from rules.dismissal import Period, load_periods
 from rules.engine import build_engine
 from rules.engine.interface import Budget, Program, ProgramError
 from rules.evaluate import Evaluator
@@ -56,6 +57,7 @@ class Knowledge:
         self.engine = build_engine(engine, compiled.program, watchdog, (ordinary.sure, ordinary.possible))
         self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets)
         self._by_id = {rule.id: rule for rule in every}
+        self._periods, _ = load_periods(every)
         self._reads = self._reading()
 
     @classmethod
@@ -81,6 +83,7 @@ class Knowledge:
             compiled.program.check()
         except ProgramError as problem:
             problems.append(str(problem))
+        problems += load_periods(loaded.rules)[1] if folder is None else ()
         unmade = sorted(name for name in site.budgets if folder is None and f"fact:{name}" not in compiled.producers)
         problems += [f"settings: thresholds.cards.{name}: no rule concludes it" for name in unmade]
         problems += [f"site settings: off: {name!r} is not a rule" for name in sorted(site.off - {rule.id for rule in loaded.rules})]
@@ -105,6 +108,10 @@ class Knowledge:
         """Findings for one patient at one moment. Pure; raises EngineError."""
         record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread)
         return self.evaluator.evaluate(record, budget or Budget())
+
+    def periods(self, identifier: str) -> tuple[Period, ...]:
+        """How long a dismissed card of this rule stays away, where the specification says so."""
+        return self._periods.get(identifier, ())
 
     def in_words(self, fact: str) -> str:
         """A fact or a gap of a finding for a clinician: "result: Acetylcholine receptor antibody"."""

@@ -19,9 +19,9 @@ from cds_hooks.errors import StorageUnavailable
 from cds_hooks.observe import log_event
 from cds_hooks.store.database import Database, Keys, insert
 from cds_hooks.store.moment import moment
-from cds_hooks.store.tables import audit, card_shown, firing
+from cds_hooks.store.tables import audit, card_shown, firing, suppression
 
-__all__ = ["Shown", "Writer", "fingerprint"]
+__all__ = ["Shown", "Writer", "fingerprint", "gap_print"]
 
 BATCH = 500
 WAITING = 2_000
@@ -30,7 +30,10 @@ PRUNE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One answered call. `patient` and `user` are hashed before they are stored; `facts` of cards go into a hash only."""
+    """One answered call. `patient` and `user` are hashed before they are stored; what cards say goes into a hash only.
+
+    `held` are the identities of what was held back because this user had dismissed it.
+    """
 
     at: datetime
     service: str
@@ -43,13 +46,17 @@ class Shown:
     suppressed: int
     unread: tuple[str, ...]
     ms: int
+    held: tuple[str, ...] = ()
 
 
-def fingerprint(keys: Keys, card: Card) -> str:
-    """The same for the same rules, versions, urgency and facts; a changed fact or rule version makes another card."""
-    rules = sorted(f"{rule.id}@{rule.version}" for rule in card.rules)
-    facts = sorted(json.dumps([fact.fact, fact.resource, fact.date]) for fact in card.facts)
-    return keys.mac("card", card.indicator, *rules, "", *facts)
+def fingerprint(keys: Keys, identity: str) -> str:
+    """A keyed hash of what a card says (`Card.identity`)."""
+    return keys.mac("card", identity)
+
+
+def gap_print(keys: Keys, gaps: str) -> str:
+    """A keyed hash of the gaps that a card told (`Card.gaps`); "" for none."""
+    return keys.mac("gaps", gaps) if gaps else ""
 
 
 class Writer:
@@ -118,11 +125,17 @@ class Writer:
                 statement = insert(connection, firing).values(row)
                 key = [column.name for column in firing.primary_key]
                 connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": firing.c.count + row["count"]}))
+            for row in _held(keys, entries):
+                held = insert(connection, suppression).values(row)
+                key = [column.name for column in suppression.primary_key]
+                news = {"held_back": suppression.c.held_back + row["held_back"], "last": row["last"]}
+                connection.execute(held.on_conflict_do_update(index_elements=key, set_=news))
             connection.execute(audit.insert(), [_audit(keys, entry) for entry in entries])
             if time.monotonic() - self._pruned > PRUNE_S or not self._pruned:
                 oldest = moment(entries[-1].at - self._keep)
                 connection.execute(delete(audit).where(audit.c.at < oldest))
                 connection.execute(delete(card_shown).where(card_shown.c.at < oldest))
+                connection.execute(delete(suppression).where(suppression.c.last < oldest))
                 self._pruned = time.monotonic()
 
 
@@ -140,7 +153,7 @@ def _shown(keys: Keys, entry: Shown) -> list[dict[str, object]]:
                 "uuid": card.uuid, "at": moment(entry.at), "service": entry.service, "instance": entry.instance, "caller": entry.caller,
                 "patient": keys.patient(entry.patient), "user": keys.user(entry.user), "indicator": card.indicator,
                 "rules": json.dumps(_rules(card)), "suggestions": json.dumps(uuids), "knowledge": entry.knowledge,
-                "fingerprint": fingerprint(keys, card),
+                "fingerprint": fingerprint(keys, card.identity), "gaps": gap_print(keys, card.gaps),
             }
         )  # fmt: skip
     return rows
@@ -155,6 +168,18 @@ def _firings(entries: Sequence[Shown]) -> list[dict[str, object]]:
     )
     names = ("day", "rule", "version", "service", "indicator")
     return [{**dict(zip(names, key, strict=True)), "count": count} for key, count in sorted(counts.items())]
+
+
+def _held(keys: Keys, entries: Sequence[Shown]) -> list[dict[str, object]]:
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    last: dict[tuple[str, str, str, str], str] = {}
+    for entry in entries:
+        for identity in entry.held:
+            key = (entry.caller, keys.patient(entry.patient), keys.user(entry.user), fingerprint(keys, identity))
+            counts[key] += 1
+            last[key] = moment(entry.at)
+    names = ("caller", "patient", "user", "fingerprint")
+    return [{**dict(zip(names, key, strict=True)), "held_back": count, "last": last[key]} for key, count in sorted(counts.items())]
 
 
 def _audit(keys: Keys, entry: Shown) -> dict[str, object]:

@@ -12,7 +12,7 @@ CARD = {"uuid", "summary", "detail", "indicator", "source", "suggestions", "sele
 
 def check_response(body: dict[str, Any]) -> None:
     """Raises AssertionError for the first sentence that is broken."""
-    assert set(body) == {"cards"}, "no system actions"
+    assert set(body) <= {"cards", "extension"}, "no system actions"
     assert isinstance(body["cards"], list)
     seen: list[str] = []
     for card in body["cards"]:
