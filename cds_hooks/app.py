@@ -34,7 +34,7 @@ from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
 from cds_hooks.suppression import Suppression
-from cds_hooks.turns import Turns
+from cds_hooks.turns import Places, Turns
 
 __all__ = ["Parts", "create_app", "from_environment"]
 
@@ -74,7 +74,8 @@ def create_app(
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings)
     health = Health()
-    suppression = Suppression(database, knowledge, settings.suppression_days, clock)
+    places = Places(settings.open_calls)
+    suppression = Suppression(database, knowledge, settings.suppression_days, clock, settings.suppression_wait_s)
     invoker = Invoker(
         settings=settings,
         knowledge=knowledge,
@@ -87,9 +88,10 @@ def create_app(
         suppression=suppression,
         clock=clock,
         health=health,
-        turns=Turns(settings.waiting_calls),
+        turns=Turns(settings.waiting_calls, settings.waiting_s),
+        places=places,
     )
-    receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock)
+    receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock, places)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -22,6 +22,7 @@ from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.feedback import Outcome, save
 from cds_hooks.store.moment import moment
+from cds_hooks.turns import Places
 
 __all__ = ["FeedbackReceiver", "FeedbackRequest"]
 
@@ -94,9 +95,14 @@ class FeedbackReceiver:
     database: Database
     metrics: Metrics
     clock: Callable[[], datetime]
+    places: Places
 
     async def __call__(self, request: Request) -> Response:
         """Store and answer 200; the same report twice is stored once."""
+        with self.places.take():
+            return await self._stored(request)
+
+    async def _stored(self, request: Request) -> Response:
         service = self.services.get(request.path_params["service_id"])
         if service is None:
             raise UnknownService

@@ -18,7 +18,7 @@ from cds_hooks.cards import SUPPRESSED, Card, Composed, Renderer
 from cds_hooks.clients import Caller, Clients
 from cds_hooks.discovery import Service
 from cds_hooks.envelope import HookRequest, read_request
-from cds_hooks.errors import UnknownService
+from cds_hooks.errors import Overloaded, UnknownService
 from cds_hooks.fhir_client import FhirReader
 from cds_hooks.gathering import Gathered, gather
 from cds_hooks.knowledge import Knowledge
@@ -26,7 +26,7 @@ from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings
 from cds_hooks.store.writer import Shown, Writer
 from cds_hooks.suppression import Suppression, Whose
-from cds_hooks.turns import Turns
+from cds_hooks.turns import Places, Turns
 from rules.engine.interface import EngineError
 from rules.findings import Evaluation
 
@@ -66,9 +66,16 @@ class Invoker:
     clock: Callable[[], datetime]
     health: Health
     turns: Turns
+    places: Places
 
     async def __call__(self, request: Request) -> Response:
         """POST /cds-services/{id}: cards, or a ServiceError that `app` turns into an OperationOutcome."""
+        with self.places.take():
+            if self.turns.is_full:
+                raise Overloaded  # now, not when its body is here
+            return await self._answered(request)
+
+    async def _answered(self, request: Request) -> Response:
         started = time.monotonic()
         service = self.services.get(request.path_params["service_id"])
         if service is None:
@@ -93,7 +100,7 @@ class Invoker:
     async def _evaluated(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation | Card:
         """Evaluate; whatever goes wrong there becomes a visible card, never an empty answer."""
         try:
-            if len(gathered.resources) > self.settings.inline_resources:
+            if len(gathered.resources) > self.settings.inline_resources or self.turns.inside > 1:
                 return await asyncio.to_thread(self._evaluate, call, gathered, as_of)
             return self._evaluate(call, gathered, as_of)
         except EngineError as error:

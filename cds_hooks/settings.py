@@ -99,6 +99,9 @@ class Settings:
         default="127.0.0.1", metadata=_about(TEXT, "Address to listen on. Without a client registry only a loopback address is accepted.")
     )
     port: int = field(default=8000, metadata=_about(_number(0, 65535, int), "TCP port to listen on."))
+    workers: int = field(
+        default=1, metadata=_about(_number(1, 64, int), "Processes that answer calls. Each has its own metrics; one core is one worker.")
+    )
     base_url: str = field(default="", metadata=_about(URL, "Public base URL, used in card links. Empty: http://HOST:PORT."))
     database_url: str = field(
         default="sqlite:///nmcds.sqlite3",
@@ -143,7 +146,10 @@ class Settings:
     cors_origins: tuple[str, ...] = field(default=(), metadata=_about(ORIGINS, "Browser origins that may call. None by default; never *."))
     body_limit_bytes: int = field(default=8 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Largest request body, in bytes."))
     body_timeout_s: float = field(
-        default=10.0, metadata=_about(_number(0.1, 60, float), "Time in which a request body must arrive, in seconds.")
+        default=10.0,
+        metadata=_about(
+            _number(0.1, 60, float), "Time in which a request, head and body, must arrive and its answer be taken, in seconds."
+        ),
     )
     deadline_s: float = field(
         default=2.0,
@@ -158,8 +164,22 @@ class Settings:
     )
     waiting_calls: int = field(
         default=64,
-        metadata=_about(_number(1, 10_000, int), "Calls that may wait to be evaluated; more are refused with 503."),
+        metadata=_about(
+            _number(1, 10_000, int),
+            "Calls that may wait to be evaluated, per worker; more are refused with 503, before their body is read.",
+        ),
     )
+    waiting_s: float = field(
+        default=2.0,
+        metadata=_about(
+            _number(0.1, 60, float), "Longest wait for an evaluation, as the last ones let expect, in seconds; a call beyond gets 503."
+        ),
+    )
+    open_calls: int = field(
+        default=256,
+        metadata=_about(_number(1, 100_000, int), "Calls that a worker has at one time, those that wait for data included; then 503."),
+    )
+    connections: int = field(default=512, metadata=_about(_number(8, 100_000, int), "Connections that a worker has at one time; then 503."))
     max_cards: int = field(default=5, metadata=_about(_number(2, 50, int), "Cards in one answer; critical cards are never left out."))
     suppression_days: float = field(
         default=90.0,
@@ -168,6 +188,10 @@ class Settings:
             "Days for which a dismissed card stays away from the same user and patient, where its rule has no period of its own. 0: every "
             "card comes again. Critical cards always come.",
         ),
+    )
+    suppression_wait_s: float = field(
+        default=0.2,
+        metadata=_about(_number(0.01, 10, float), "Longest wait for what a user dismissed, in seconds; then every card is shown."),
     )
     audit_days: float = field(
         default=365.0,

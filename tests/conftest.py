@@ -6,11 +6,15 @@ import ipaddress
 import os
 import shutil
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+from cds_hooks.store.database import Database
+from tests.support.postgres import MISSING, Postgres, find, serving
 
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("project")
@@ -50,6 +54,27 @@ def chromium() -> str:
         if path is not None:
             return path
     pytest.skip("no Chromium on the PATH; Debian: apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL server, one for each worker of the tests; skips the test, saying how to get one, when there is none."""
+    if find() is None:
+        pytest.skip(MISSING)
+    with serving("fsync=off") as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new database of each kind; the PostgreSQL one has its tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/x.sqlite3"
+    url: str = request.getfixturevalue("postgres").database()
+    store = Database(url)
+    store.upgrade()
+    store.close()
+    return url
 
 
 def _skips_fail() -> bool:
