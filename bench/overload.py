@@ -1,4 +1,4 @@
-"""`python -m bench.overload`: three times as many calls as the service can answer, for a minute: who is answered, who is refused, how fast."""
+"""`python -m bench.overload`: three times as many calls as the service can answer, for a minute: who is answered or refused, how fast."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ from cds_hooks.openapi import document
 from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
+from cds_hooks.suppressed import SuppressedCards
 from cds_hooks.suppression import Suppression
 from cds_hooks.turns import Places, Turns
 
@@ -140,6 +141,7 @@ def create_app(
     app.add_route("/cds-services", discover, methods=["GET"])
     app.add_route(SERVICE_PATH, call, methods=["POST"])
     app.add_route(SERVICE_PATH + "/feedback", feedback, methods=["POST"])
+    SuppressedCards(settings, known, suppression).mount(app)
     app.add_route("/healthz", alive, methods=["GET"])
     app.add_route("/readyz", ready, methods=["GET"])
     app.add_route("/metrics", measure, methods=["GET"])

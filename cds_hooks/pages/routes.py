@@ -16,6 +16,7 @@ from cds_hooks.pages.leaflets import Leaflets
 from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_list import RuleList
 from cds_hooks.pages.rule_page import RulePage
+from cds_hooks.pages.suppressed import SuppressedPage
 from rules.knowledge import Knowledge
 
 __all__ = ["mount"]
@@ -30,6 +31,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     pages = Pages({"version": knowledge.version, "base_url": parts.settings.url, "docs": parts.settings.docs})
     demo = Demo.load(parts, knowledge, pages, clock)
     leaflets = Leaflets(pages)
+    dismissed = SuppressedPage(parts, knowledge, pages)
     listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
 
     app.add_route("/", _route(demo.open_chart), methods=["GET"])
@@ -40,6 +42,8 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     app.add_route("/rules/{rule_id}", rule.show, methods=["GET"])
     app.add_route("/leaflets", _route(leaflets.list), methods=["GET"])
     app.add_route("/leaflets/{name}", _route(leaflets.show), methods=["GET"])
+    app.add_route("/suppressed", _route(dismissed.ask), methods=["GET"])
+    app.add_route("/suppressed/page", _route(dismissed.show), methods=["POST"])
     app.add_route("/static/{name}", _route(pages.file), methods=["GET"])
     if parts.settings.docs:
         app.add_route("/docs", Endpoints(app, pages).show, methods=["GET"])

@@ -7,22 +7,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-import rules.site
-
 from cds_hooks.store.feedback import Outcome, save
 from cds_hooks.store.moment import moment
 from cds_hooks.store.tables import audit
 from cds_hooks.suppression import Whose
+from rules import site
 from rules.dismissal import Period, load_periods
 from rules.findings import Because, Evaluation, Indicator, RuleRef
 from rules.load import load_rules, load_sources
-from rules.site import Site
 from rules.terminology import Terminology
 from tests.support.conformance import check_response
 from tests.support.doubles import NOW, FakeKnowledge, finding, request, unchecked
 from tests.support.service import Service, running
 
-CODES = Path(rules.site.__file__).parent / "codes"
+CODES = Path(site.__file__).parent / "codes"
 PATHWAYS = CODES.parent / "pathways"
 FEEDBACK = "/cds-services/neuromuscular-patient-view/feedback"
 
@@ -274,7 +272,7 @@ def test_hashes_are_stored_not_names(tmp_path: Path) -> None:
 
 
 def test_the_periods_of_the_rules_fit_rules_that_exist_and_reasons_that_they_offer() -> None:
-    every = load_rules(PATHWAYS, Terminology.load(CODES), Site.load(), frozenset(load_sources(CODES))).rules
+    every = load_rules(PATHWAYS, Terminology.load(CODES), site.Site.load(), frozenset(load_sources(CODES))).rules
     periods, problems = load_periods(every)
     assert problems == ()
     offered = {rule.id: set(rule.card.override_reasons) if rule.card else set() for rule in every}
