@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import os
@@ -96,7 +95,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(_trouble, database)
+        await _trouble(database)
         yield
         writer.close()
         reader.pool.shutdown(wait=False, cancel_futures=True)
@@ -129,8 +128,8 @@ def create_app(
     async def alive(_request: Request) -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
-    def ready(_request: Request) -> Response:
-        problems = [Problem(text) for text in (*health.problems, *_trouble(database))]
+    async def ready(_request: Request) -> Response:
+        problems = [Problem(text) for text in (*health.problems, *await _trouble(database))]
         if problems:
             raise NotReady(problems)
         return Response(b'{"status":"ready"}', media_type="application/json")
@@ -176,10 +175,10 @@ def from_environment() -> FastAPI:
     return create_app(settings, knowledge, who=known, extend=getattr(pages, "mount", None))
 
 
-def _trouble(database: Database) -> list[str]:
+async def _trouble(database: Database) -> list[str]:
     """Why feedback could not be stored now, for an operator; empty when it could."""
     try:
-        database.check()
+        await database.use(2 * database.timeout_s + 1, database.check)
     except StorageUnavailable as error:
         log_event("storage-unavailable", logging.WARNING, number=error.number)
         return [error.reason]
