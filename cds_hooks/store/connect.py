@@ -38,10 +38,17 @@ def connect(url: str, *, pool: int, timeout_s: float) -> Engine:
             ["NMCDS_DATABASE_URL: expected a SQLAlchemy URL with an installed driver, such as sqlite:///nmcds.sqlite3"]
         ) from error
     if name == "sqlite":
-        event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, timeout_s))
         event.listen(engine, "begin", lambda connection: _begin_sqlite(connection, timeout_s))
-    else:
-        event.listen(engine, "connect", lambda connection, _: _prepare_postgresql(connection, timeout_s))
+    prepare = _prepare_sqlite if name == "sqlite" else _prepare_postgresql
+
+    @event.listens_for(engine, "connect")
+    def prepared(connection: Any, _record: object) -> None:  # noqa: ANN401 - whatever the driver gives
+        try:
+            prepare(connection, timeout_s)
+        except Exception:
+            connection.close()  # nobody else knows it yet
+            raise
+
     return engine
 
 

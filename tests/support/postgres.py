@@ -72,6 +72,20 @@ class Postgres:
         self.process.send_signal(how)
         self.process.wait(timeout=30)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It accepts connections and answers nothing: every process of it stands still."""
+        assert self.process is not None
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii").split()
+        everyone = [self.process.pid, *(int(one) for one in listed)]
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in everyone:
+                os.kill(pid, signal.SIGCONT)
+
     def database(self) -> str:
         """The URL of a new, empty database."""
         name = f"d{uuid4().hex}"
