@@ -79,7 +79,7 @@ class Database:
             raise StorageUnavailable
         try:
             if not self._ready or self._is_replaced():
-                self.engine.dispose()
+                self._forget()
                 with self.failing():
                     self._look()
         finally:
@@ -168,11 +168,16 @@ class Database:
         self._ready = True
 
     def _fail(self) -> None:
-        """Whatever it was: use no connection again, look at everything anew, and leave it alone for a moment."""
+        """Whatever it was: look at everything anew, and leave it alone for a moment."""
         self._ready = False
         self._checked = 0.0
         self._rest_until = time.monotonic() + REST_S
-        self.engine.dispose()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Use no connection again: those of SQLite hold on to their file, whatever stands in its place. PostgreSQL's are tried first."""
+        if not self._is_postgresql:
+            self.engine.dispose()
 
     def _leave(self, _job: Future[T]) -> None:
         self._places.release()
