@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cds_hooks.commands.loading import read_settings
 from cds_hooks.commands.output import Exit, StopError, console
 from cds_hooks.errors import StorageUnavailable
+from cds_hooks.settings import Settings
 from cds_hooks.store.connect import named
 from cds_hooks.store.database import SCHEMA, Database
 from cds_hooks.store.schema import WAIT_S, State, revision, state
@@ -67,15 +68,16 @@ def check() -> Exit:
     return Exit.OK
 
 
-def refuse_newer(database: Database) -> None:
+def refuse_newer(settings: Settings) -> None:
     """Stop a start on tables that this version does not know; a database that does not answer is no reason to. Raises StopError."""
+    database = Database(settings.database_url, pool=1, timeout_s=settings.database_timeout_s)
     try:
         with database.engine.connect() as connection:
             how = state(connection)
     except SQLAlchemyError:
         return
     finally:
-        database.engine.dispose()
+        database.close()
     if how == "newer":
         raise StopError(Exit.FAILED, SCHEMA["newer"], "`nmcds db current` says which revision was found and which is needed.")
 

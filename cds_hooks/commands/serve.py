@@ -25,11 +25,11 @@ def serve(*, host: str | None, port: int | None, workers: int | None) -> Exit:
     given = {"NMCDS_HOST": host, "NMCDS_PORT": port, "NMCDS_WORKERS": workers}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = read_settings()
+    refuse_newer(settings)
     listening = _bind(settings.host, settings.port)
     os.environ["NMCDS_PORT"] = str(listening.getsockname()[1])  # port 0 asks for any free one; links must name it
     service = from_environment()
     parts: Parts = service.state.parts
-    refuse_newer(parts.database)
     gc.collect()
     gc.freeze()  # workers are copies of this process; what the collector does not touch stays shared
     _greet(service)
