@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from rules.model import Rule
 
-__all__ = ["Period", "load_periods"]
-
-FILE = Path(__file__).parent / "dismissal.toml"
+__all__ = ["Period", "periods"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +19,17 @@ class Period:
     reasons: tuple[str, ...] = ()
 
 
-def load_periods(rules: Iterable[Rule]) -> tuple[Mapping[str, tuple[Period, ...]], tuple[str, ...]]:
+def periods(tables: Iterable[Mapping[str, Any]], rules: Iterable[Rule]) -> tuple[Mapping[str, tuple[Period, ...]], tuple[str, ...]]:
     """The periods of each rule that has some, the first that fits counting; and the tables that fit no rule, as problems."""
     every = tuple(rules)
     found: dict[str, list[Period]] = {}
     problems: list[str] = []
-    for table in tomllib.loads(FILE.read_text(encoding="utf-8"))["period"]:
+    for table in tables:
         ids, area = table.get("rules", ()), table.get("area")
         fitting = [rule.id for rule in every if rule.id in ids or (area and f"{rule.area}/".startswith(f"{area}/"))]
         period = Period(float(table["days"]), tuple(table.get("reasons", ())))
         for name in fitting:
             found.setdefault(name, []).append(period)
         unknown = sorted(set(ids) - set(fitting)) or ([] if fitting else [str(area)])
-        problems += [f"{FILE.name}: {name}: no such rule or area" for name in unknown]
-    return {name: tuple(periods) for name, periods in found.items()}, tuple(problems)
+        problems += [f"dismissal.toml: {name}: no such rule or area" for name in unknown]
+    return {name: tuple(several) for name, several in found.items()}, tuple(problems)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from rules.compile import Compiled, compile_rules
-from rules.dismissal import Period, load_periods
+from rules.dismissal import Period, periods
 from rules.engine import build_engine
 from rules.engine.interface import Budget, Program, ProgramError
 from rules.evaluate import Evaluator
 from rules.extract import Input, extract
 from rules.findings import Evaluation
-from rules.load import KnowledgeError, load_rules, load_sources
+from rules.load import KnowledgeError, load_dismissal, load_rules, load_sources
 from rules.match import Matcher
 from rules.model import Leaf, Rule, nodes_of
 from rules.patterns import Pattern
@@ -57,7 +57,7 @@ class Knowledge:
         self.engine = build_engine(engine, compiled.program, watchdog, (ordinary.sure, ordinary.possible))
         self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets)
         self._by_id = {rule.id: rule for rule in every}
-        self._periods, _ = load_periods(every)
+        self._periods, _ = periods(load_dismissal(), every)
         self._reads = self._reading()
 
     @classmethod
@@ -83,7 +83,7 @@ class Knowledge:
             compiled.program.check()
         except ProgramError as problem:
             problems.append(str(problem))
-        problems += load_periods(loaded.rules)[1] if folder is None else ()
+        problems += periods(load_dismissal(), loaded.rules)[1] if folder is None else ()
         unmade = sorted(name for name in site.budgets if folder is None and f"fact:{name}" not in compiled.producers)
         problems += [f"settings: thresholds.cards.{name}: no rule concludes it" for name in unmade]
         problems += [f"site settings: off: {name!r} is not a rule" for name in sorted(site.off - {rule.id for rule in loaded.rules})]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rules.conditions import Reader
 from rules.fhir_date import Duration
@@ -401,3 +402,8 @@ def load_sources(folder: Path) -> Mapping[str, Mapping[str, str]]:
     """`sources.csv` by id: organisation, title, year, doi, url, verified."""
     with (folder / "sources.csv").open(encoding="utf-8", newline="") as handle:
         return {row["id"]: row for row in csv.DictReader(handle)}
+
+
+def load_dismissal() -> list[dict[str, Any]]:
+    """The tables of `dismissal.toml`, for `rules.dismissal`."""
+    return list(tomllib.loads((Path(__file__).parent / "dismissal.toml").read_text(encoding="utf-8"))["period"])

@@ -8,13 +8,13 @@ import shutil
 import socket
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
-from cds_hooks.store.database import Database
-from tests.support.postgres import MISSING, Postgres, find, serving
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("project")
@@ -59,6 +59,8 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL server, one for each worker of the tests; skips the test, saying how to get one, when there is none."""
+    from tests.support.postgres import MISSING, find, serving  # noqa: PLC0415 - only these tests need the driver
+
     if find() is None:
         pytest.skip(MISSING)
     with serving("fsync=off") as server:
@@ -70,6 +72,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new database of each kind; the PostgreSQL one has its tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/x.sqlite3"
+    from cds_hooks.store.database import Database  # noqa: PLC0415 - as above
+
     url: str = request.getfixturevalue("postgres").database()
     store = Database(url)
     store.upgrade()

@@ -12,9 +12,9 @@ from cds_hooks.store.moment import moment
 from cds_hooks.store.tables import audit
 from cds_hooks.suppression import Whose
 from rules import site
-from rules.dismissal import Period, load_periods
+from rules.dismissal import Period, periods
 from rules.findings import Because, Evaluation, Indicator, RuleRef
-from rules.load import load_rules, load_sources
+from rules.load import load_dismissal, load_rules, load_sources
 from rules.terminology import Terminology
 from tests.support.conformance import check_response
 from tests.support.doubles import NOW, FakeKnowledge, finding, request, unchecked
@@ -273,9 +273,9 @@ def test_hashes_are_stored_not_names(tmp_path: Path) -> None:
 
 def test_the_periods_of_the_rules_fit_rules_that_exist_and_reasons_that_they_offer() -> None:
     every = load_rules(PATHWAYS, Terminology.load(CODES), site.Site.load(), frozenset(load_sources(CODES))).rules
-    periods, problems = load_periods(every)
+    found, problems = periods(load_dismissal(), every)
     assert problems == ()
     offered = {rule.id: set(rule.card.override_reasons) if rule.card else set() for rule in every}
-    assert periods["sys-refuted-or-family-only"][0] == Period(365)
-    assert [name for name in ("analg-snri-bp-bleed-sodium",) if not set(periods[name][0].reasons) <= offered[name]] == []
-    assert periods["em-rhabdo"][0] == Period(0)
+    assert found["sys-refuted-or-family-only"][0] == Period(365)
+    assert [name for name in ("analg-snri-bp-bleed-sodium",) if not set(found[name][0].reasons) <= offered[name]] == []
+    assert found["em-rhabdo"][0] == Period(0)
