@@ -24,6 +24,9 @@ from bench.wire import Call, Timing, answer, closed_loop
 __all__ = ["overload"]
 
 
+IDLE_S = 3.0  # the service closes a connection that was idle for 5 s
+
+
 @dataclass(slots=True)
 class Seen:
     """What the callers saw: times by status, from the last byte sent to the last byte received."""
@@ -55,13 +58,15 @@ def serving(workers: int) -> Iterator[tuple[int, int]]:
 
 async def _flood(port: int, call: Call, per_second: float, seconds: float, most: int) -> Seen:
     """Open loop: a call at every moment it is due, on an idle connection or a new one, never more than `most` at once."""
-    seen, idle, places = Seen(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]](), asyncio.Semaphore(most)
+    seen, idle, places = Seen(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]](), asyncio.Semaphore(most)
     data = call.encoded(port)
 
     async def one() -> None:
         async with places:
             try:
-                reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+                while idle and time.perf_counter() - idle[-1][2] > IDLE_S:
+                    idle.pop()[1].close()
+                reader, writer = idle.pop()[:2] if idle else await asyncio.open_connection("127.0.0.1", port)
                 writer.write(data)
                 await writer.drain()
                 began = time.perf_counter()
@@ -71,14 +76,14 @@ async def _flood(port: int, call: Call, per_second: float, seconds: float, most:
             except (OSError, asyncio.IncompleteReadError):
                 seen.broken += 1
                 return
-            idle.append((reader, writer))
+            idle.append((reader, writer, time.perf_counter()))
 
     began, tasks = time.perf_counter(), list[asyncio.Task[None]]()
     for number in range(int(per_second * seconds)):
         await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
         tasks.append(asyncio.create_task(one()))
     await asyncio.gather(*tasks)
-    for _, writer in idle:
+    for _, writer, _ in idle:
         writer.close()
     return seen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from cds_hooks.supervisor import LEAVE
 
 __all__ = ["work"]
 
+SWITCH_S = 0.001  # an evaluation in a thread lets the event loop refuse and answer others so soon
 DRAIN_S = 5  # calls that are being answered get so long when the worker is told to stop
 
 
@@ -47,6 +49,7 @@ class Worker(uvicorn.Server):
 
 def work(service: FastAPI, listening: socket.socket, beat: int) -> int:
     """Serve until told to stop (SIGTERM, SIGINT): answer what was begun, write what waits, then return an exit code."""
+    sys.setswitchinterval(SWITCH_S)
     parts: Parts = service.state.parts
     settings = parts.settings
     config = uvicorn.Config(
