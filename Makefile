@@ -3,6 +3,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= auto
 ARGS ?=
+KILLS ?= 1000
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -12,7 +13,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench docs engine-million lock clean
+.PHONY: help setup serve test test-kill check format bench docs engine-million lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -30,6 +31,9 @@ test: $(READY) ## Run every test; optional programs that are missing are named a
 
 test-%: $(READY) ## (as test-<name>)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/$* $(ARGS)
+
+test-kill: $(READY) ## Kill the service a thousand times while feedback is written, and PostgreSQL too (KILLS=1000)
+	@$(BIN)/python -m tests.faults.kill --kills $(KILLS)
 
 check: $(READY) ## Check style, types, import contracts, purity, knowledge and docs
 	@BIN=$(BIN) sh tools/check.sh

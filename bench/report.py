@@ -55,6 +55,7 @@ def page(source: Path = RESULTS) -> str:
         "cpu": ("CPU per call in one process, ms", "patient"),
         "latency": ("Over a real socket", "call"),
         "start": ("Start", "measured"),
+        "overload": ("Three times more calls than it can answer", "measured"),
         "soak": ("Many patients at once", "measured"),
         "codes": ("`nmcds codes build` on invented releases", "release"),
     }

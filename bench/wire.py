@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["Call", "Timing", "at_rate", "closed_loop"]
+__all__ = ["Call", "Timing", "answer", "at_rate", "closed_loop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,12 @@ class Timing:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
+    """Status, head in lower case, body."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.lower().split(b"\r\n")
     length = next(int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
-    return int(lines[0].split()[1]), await reader.readexactly(length)
+    return int(lines[0].split()[1]), head.lower(), await reader.readexactly(length)
 
 
 Check = Callable[[int, int, bytes], bool]
@@ -62,7 +63,7 @@ async def closed_loop(port: int, calls: Iterable[Call], connections: int, check:
             data = call.encoded(port)
             began = time.perf_counter()
             writer.write(data)
-            status, body = await _answer(reader)
+            status, _head, body = await answer(reader)
             timing.seconds.append(time.perf_counter() - began)
             timing.failed += not check(number, status, body)
         writer.close()
@@ -80,7 +81,7 @@ async def at_rate(port: int, call: Call, per_second: float, seconds: float) -> T
     async def one(due: float) -> None:
         reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
         writer.write(call.encoded(port))
-        status, _body = await _answer(reader)
+        status, _head, _body = await answer(reader)
         timing.seconds.append(time.perf_counter() - due)
         timing.failed += status != 200
         idle.append((reader, writer))

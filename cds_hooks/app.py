@@ -47,9 +47,10 @@ from cds_hooks.registry import Client
 from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
+from cds_hooks.suppressed import SuppressedCards
 from cds_hooks.suppression import Suppression
 from cds_hooks.tracing import Tracer, tracer
-from cds_hooks.turns import Turns
+from cds_hooks.turns import Places, Turns
 from cds_hooks.vocabularies.start import Vocabularies, load_vocabularies
 from cds_hooks.watch import RateWatch
 
@@ -72,6 +73,8 @@ class Parts:
     metrics: Metrics
     clients: Clients
     services: Mapping[str, Service]
+    suppression: Suppression
+    health: Health
     vocabularies: Vocabularies
     canary: Canary | None
     watch: RateWatch
@@ -96,16 +99,18 @@ def create_app(
     registry = registry or callers(settings)
     offered = services(knowledge)
     metrics = Metrics()
-    database = Database(settings.database_url, settings.secret)
+    database = Database(settings.database_url, settings.secret, pool=settings.database_pool, timeout_s=settings.database_timeout_s)
     known = clients(registry, settings, database, metrics, clock)
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings, metrics)
     health = Health()
     renderer = Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words)
-    turns = Turns(settings.waiting_calls)
+    turns = Turns(settings.waiting_calls, settings.waiting_s)
     canary = Canary(examples, renderer, turns, metrics, settings.canary_minutes) if examples is not None else None
     watch = RateWatch(database, metrics, clock)
     spans = trace or tracer(settings)
+    places = Places(settings.open_calls)
+    suppression = Suppression(database, knowledge, settings.suppression_days, clock, settings.suppression_wait_s)
     invoker = Invoker(
         settings=settings,
         knowledge=knowledge,
@@ -115,17 +120,18 @@ def create_app(
         renderer=renderer,
         metrics=metrics,
         writer=writer,
-        suppression=Suppression(database, settings.suppression_days, clock),
+        suppression=suppression,
         clock=clock,
         health=health,
         turns=turns,
         trace=spans,
+        places=places,
     )
-    receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock)
+    receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock, places)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        _open(database)
+        await _trouble(database)
         background = [asyncio.create_task(_lasting(one)) for one in (canary, watch) if one is not None]
         yield
         for task in background:
@@ -147,7 +153,9 @@ def create_app(
         redirect_slashes=False,
         telemetry=TELEMETRY,  # traces are ours (cds_hooks.tracing)
     )
-    app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, vocabularies, canary, watch)
+    app.state.parts = Parts(
+        settings, knowledge, database, writer, metrics, known, offered, suppression, health, vocabularies, canary, watch
+    )
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
 
     async def discover(request: Request) -> Response:
@@ -166,8 +174,7 @@ def create_app(
 
     async def ready(_request: Request) -> Response:
         silent = canary.problems if canary is not None else ()
-        stored = () if await asyncio.to_thread(_open, database) else ("storage is not available",)
-        found = (*health.problems, *vocabularies.problems, *silent, *stored, *await known.problems())
+        found = (*health.problems, *vocabularies.problems, *silent, *await _trouble(database), *await known.problems())
         problems = [Problem(text) for text in found]
         if problems:
             raise NotReady(problems if registry is None else ())  # details are for this machine only; the log has them
@@ -180,6 +187,7 @@ def create_app(
     app.add_route("/cds-services", discover, methods=["GET"])
     app.add_route(SERVICE_PATH, call, methods=["POST"])
     app.add_route(SERVICE_PATH + "/feedback", feedback, methods=["POST"])
+    SuppressedCards(settings, known, suppression).mount(app)
     app.add_route("/healthz", alive, methods=["GET"])
     app.add_route("/readyz", ready, methods=["GET"])
     app.add_route("/metrics", measure, methods=["GET"])
@@ -232,13 +240,14 @@ async def _lasting(one: Canary | RateWatch) -> None:
         log_event("defect", logging.ERROR, kind=type(error).__name__, number=Unexpected.number)
 
 
-def _open(database: Database) -> bool:
+async def _trouble(database: Database) -> list[str]:
+    """Why feedback could not be stored now, for an operator; empty when it could."""
     try:
-        database.open()
-    except StorageUnavailable:
-        log_event("storage-unavailable", logging.WARNING, number=StorageUnavailable.number)
-        return False
-    return True
+        await database.use(2 * database.timeout_s + 1, database.check)
+    except StorageUnavailable as error:
+        log_event("storage-unavailable", logging.WARNING, number=error.number)
+        return [error.reason]
+    return []
 
 
 def _handle_errors(app: FastAPI, metrics: Metrics, offered: Mapping[str, Service]) -> None:

@@ -6,18 +6,21 @@ uuids on cards and suggestions, a description on every action, no member that is
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 from uuid import uuid4
 
 from cds_hooks.body import JsonObject
 from cds_hooks.markdown import escape, one_line, shorten
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
 
-__all__ = ["EXPLANATION", "Card", "Renderer"]
+__all__ = ["EXPLANATION", "REASONS", "SUPPRESSED", "Card", "Composed", "Dismissed", "Group", "Renderer", "slug"]
 
 EXPLANATION = "io.github.neuromuscular-cds.explanation"
+SUPPRESSED = "io.github.neuromuscular-cds.suppressed"
 TOPICS = "urn:x-neuromuscular-cds:pathway"
 REASONS = "urn:x-neuromuscular-cds:override-reason"
 LABEL = "Neuromuscular CDS"
@@ -36,13 +39,19 @@ SUBJECT = {"Task": "for", "Immunization": "patient", "ImmunizationRecommendation
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card: the JSON, and what feedback and suppression need to know about it."""
+    """One card: the JSON, and what feedback and suppression need to know about it.
+
+    `identity` is the same when a card says the same again; `gaps` is what no rule could check, on the card that tells it. Both hold
+    patient data and are stored as keyed hashes only.
+    """
 
     uuid: str
     indicator: Indicator
     rules: tuple[RuleRef, ...]
     facts: tuple[Because, ...]
     body: JsonObject
+    identity: str = ""
+    gaps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,41 @@ class Group:
         """Every fact that it rests on."""
         return tuple(dict.fromkeys(fact for finding in self.findings for fact in finding.because))
 
+    @property
+    def identity(self) -> str:
+        """All that a clinician would read in it: another version, urgency, fact, line, proposal or gap makes it another card."""
+        return json.dumps([self.first.indicator, sorted(_said(finding) for finding in self.findings)])
+
+
+class Dismissed(Protocol):
+    """What a user does not want to see again for a patient (`cds_hooks.suppression`)."""
+
+    def covers(self, one: Group) -> bool:
+        """Whether a card that says just this was dismissed, not too long ago."""
+        ...
+
+    def has_told(self, gaps: str) -> bool:
+        """Whether a dismissed card had told these gaps."""
+        ...
+
+
+class _Nothing:
+    """Nothing was dismissed."""
+
+    def covers(self, _one: Group) -> bool:
+        return False
+
+    def has_told(self, _gaps: str) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The cards of an answer, and what was held back because it was dismissed."""
+
+    cards: list[Card]
+    held: tuple[Group, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
@@ -81,17 +125,30 @@ class Renderer:
 
     def render(self, evaluation: Evaluation, patient: str) -> list[Card]:
         """Cards of one evaluation; `patient` is the FHIR id that suggested resources are about."""
-        groups = group(evaluation.findings)
+        return self.compose(evaluation, patient, _Nothing()).cards
+
+    def compose(self, evaluation: Evaluation, patient: str, dismissed: Dismissed) -> Composed:
+        """The same without what was dismissed. A gap is never lost with it: when no card is left to tell what could not be checked, and
+        no dismissed card told the same, the last one comes again."""
+        every = group(evaluation.findings)
+        rest = evaluation.not_checked  # gaps of rules that stayed silent: told once, on the last card
+        held = [one for one in every if one.first.indicator != "critical" and dismissed.covers(one)]
+        if rest and held and len(held) == len(every) and not dismissed.has_told(_gaps(rest)):
+            held.pop()
+        groups = [one for one in every if one not in held]
         most = min(self.most, evaluation.at_most or self.most)
         room = max(most - 1, sum(one.first.indicator == "critical" for one in groups))
         if len(groups) <= most:
             room = most
         shown, folded = groups[:room], groups[room:]
-        rest = evaluation.not_checked  # gaps of rules that stayed silent: told once, on the last card
+        listed = Group(tuple(finding for one in folded for finding in one.findings))
+        if folded and dismissed.covers(listed):
+            held += folded
+            folded = []
         cards = [self._card(one, rest if one is shown[-1] and not folded else (), patient) for one in shown]
         if folded:
             cards.append(self._list_card(folded, rest))
-        return cards
+        return Composed(cards, tuple(held))
 
     def notice(self, summary: str, lines: Sequence[str], indicator: Indicator = "warning") -> Card:
         """A card about the call itself, such as "could not be checked"; no rule speaks in it."""
@@ -127,10 +184,10 @@ class Renderer:
             body["selectionBehavior"] = "any"
         reasons = dict.fromkeys(reason for finding in one.findings for reason in finding.override_reasons)
         if reasons:
-            body["overrideReasons"] = [{"code": _slug(reason), "system": REASONS, "display": one_line(reason)} for reason in reasons]
+            body["overrideReasons"] = [{"code": slug(reason), "system": REASONS, "display": one_line(reason)} for reason in reasons]
         body["links"] = self._links(one.findings)
         body["extension"] = {EXPLANATION: self._explanation(one, rest)}
-        return Card(uuid, first.indicator, one.rules, one.facts, body)
+        return Card(uuid, first.indicator, one.rules, one.facts, body, one.identity, _gaps(rest))
 
     def _detail(self, findings: Sequence[Finding], not_checked: Iterable[NotChecked]) -> str:
         """GitHub Flavored Markdown: what the rule says, what was found, what is proposed, what was left out, how strong it is."""
@@ -181,7 +238,7 @@ class Renderer:
         }
         if len(groups) == 1:
             body["summary"] = "1 more recommendation for this patient"
-        return Card(uuid, groups[0].first.indicator, everything.rules, everything.facts, body)
+        return Card(uuid, groups[0].first.indicator, everything.rules, everything.facts, body, everything.identity, _gaps(rest))
 
     def _source(self, finding: Finding) -> JsonObject:
         topic = {"system": TOPICS, "code": finding.pathway, "display": PATHWAYS.get(finding.pathway, finding.pathway)}
@@ -283,5 +340,23 @@ def _filled(**members: str | None) -> JsonObject:
     return {name: value for name, value in members.items() if value}
 
 
-def _slug(text: str) -> str:
+def _said(finding: Finding) -> str:
+    return json.dumps(
+        [
+            [finding.rule.id, finding.rule.version, finding.indicator, finding.asks, finding.summary, *finding.detail],
+            sorted(finding.branches),
+            sorted([fact.fact, fact.resource or "", fact.date or "", fact.by_name] for fact in finding.because),
+            sorted([item.what, item.why] for item in finding.not_checked),
+            sorted([item.what, item.rule, item.reason] for item in finding.withheld),
+            sorted([one.label, one.kind, one.target or ""] for one in finding.suggestions),
+        ]
+    )
+
+
+def _gaps(rest: Sequence[NotChecked]) -> str:
+    return json.dumps(sorted([item.what, item.why] for item in rest)) if rest else ""
+
+
+def slug(text: str) -> str:
+    """An override reason as the code that feedback brings back."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100] or "other"

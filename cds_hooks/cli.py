@@ -54,6 +54,8 @@ audit_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Ask
 app.add_typer(audit_app, name="audit")
 clients_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check a client registry; sign a token to try it.")
 app.add_typer(clients_app, name="clients")
+db_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make, migrate and check the tables of NMCDS_DATABASE_URL.")
+app.add_typer(db_app, name="db")
 
 
 def _version(wanted: bool) -> None:
@@ -79,17 +81,21 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.", show_default="8000")
     ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that answer calls.", show_default="1")] = None,
 ) -> None:
     """Run the service. Its settings are NMCDS_ variables (docs/reference/settings.md); options win over them.
+
+    A worker that dies or hangs is replaced. SIGTERM and Ctrl+C let calls that have begun come to their end.
 
     [bold]Examples[/]
     \b
       nmcds serve
       nmcds serve --host 127.0.0.2 --port 8080
+      nmcds serve --workers 2
     """
     from cds_hooks.commands.serve import serve as run  # noqa: PLC0415 - help must be quick
 
-    raise typer.Exit(run(host=host, port=port))
+    raise typer.Exit(run(host=host, port=port, workers=workers))
 
 
 @fhir_app.command("export")
@@ -440,6 +446,48 @@ def clients_sign(
     raise typer.Exit(
         run(key=key, kid=kid, issuer=issuer, endpoint=endpoint, algorithm=algorithm, tenant=tenant, subject=subject, lifetime=lifetime)
     )
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Make the tables, or migrate them to this version. Several may do so at once; nothing is done twice.
+
+    SQLite is migrated by the service itself. For PostgreSQL run this before the new version starts; the user needs the right to
+    create tables, the service does not. Make a copy first: there is no way back but the copy.
+
+    [bold]Example[/]
+    \b
+      NMCDS_DATABASE_URL=postgresql://nmcds_owner@db.example.org/nmcds nmcds db upgrade
+    """
+    from cds_hooks.commands.db import upgrade  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(upgrade())
+
+
+@db_app.command("current")
+def db_current() -> None:
+    """Say which revision the tables have and which one this version needs. Exit code 1 when they differ.
+
+    [bold]Example[/]
+    \b
+      nmcds db current
+    """
+    from cds_hooks.commands.db import current  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(current())
+
+
+@db_app.command("check")
+def db_check() -> None:
+    """Say whether feedback could be stored now: right tables, a write that lasts, and for SQLite a file without damage.
+
+    [bold]Example[/]
+    \b
+      nmcds db check
+    """
+    from cds_hooks.commands.db import check  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(check())
 
 
 def main() -> None:

@@ -244,15 +244,16 @@ class Unexpected(ServiceError):
 
 
 class StorageUnavailable(ServiceError):
-    """Feedback could not be stored durably; it was not accepted and must be sent again."""
+    """Feedback could not be stored durably; it was not accepted and must be sent again. `reason` is for the operator, at /readyz."""
 
     number = "NMCDS-202"
     status = 503
     issue = "transient"
     text = "The feedback could not be stored; please send it again."
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "storage is not available") -> None:
         super().__init__(headers={"Retry-After": "5"})
+        self.reason = reason
 
 
 class NotReady(ServiceError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.feedback import Outcome, save
 from cds_hooks.store.moment import moment
+from cds_hooks.turns import Places
 
 __all__ = ["FeedbackReceiver", "FeedbackRequest"]
 
@@ -95,9 +95,14 @@ class FeedbackReceiver:
     database: Database
     metrics: Metrics
     clock: Callable[[], datetime]
+    places: Places
 
     async def __call__(self, request: Request) -> Response:
         """Store and answer 200; the same report twice is stored once."""
+        with self.places.take():
+            return await self._stored(request)
+
+    async def _stored(self, request: Request) -> Response:
         caller = await self.clients.identify(request)
         service = self.services.get(request.path_params["service_id"])
         if service is None or not caller.may_call(service.id):
@@ -105,7 +110,8 @@ class FeedbackReceiver:
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
         body = await read_body(request, self.settings.body_limit_bytes, self.settings.body_timeout_s)
         reports = read_feedback(parse_json(body))
-        await asyncio.to_thread(save, self.database, reports, service=service.id, caller=caller.id, received=self.clock())
+        wait_s = 2 * self.settings.database_timeout_s + 1
+        await self.database.use(wait_s, save, self.database, reports, service=service.id, caller=caller.id, received=self.clock())
         for report in reports:
             self.metrics.feedback.labels(report.outcome).inc()
         log_event("feedback", service=service.id, status=200, cards=len(reports))

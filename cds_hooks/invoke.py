@@ -14,23 +14,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.body import check_media_type, parse_json, read_body
-from cds_hooks.cards import Card, Renderer
+from cds_hooks.cards import SUPPRESSED, Card, Composed, Renderer
 from cds_hooks.clients import Caller, Clients
 from cds_hooks.discovery import Service
 from cds_hooks.envelope import HookRequest, read_request
-from cds_hooks.errors import ServiceError, Unexpected, UnknownService
+from cds_hooks.errors import Overloaded, ServiceError, Unexpected, UnknownService
 from cds_hooks.fhir_client import FhirReader
 from cds_hooks.gathering import Gathered, gather
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings
 from cds_hooks.store.writer import Shown, Writer
-from cds_hooks.suppression import Suppression
+from cds_hooks.suppression import Suppression, Whose
 from cds_hooks.tracing import NoTracer, Span, Tracer
-from cds_hooks.turns import Turns
+from cds_hooks.turns import Places, Turns
 from rules.engine.interface import EngineError
 from rules.extract import TYPES
-from rules.facts import Unmapped
 from rules.findings import Evaluation, NotChecked
 
 __all__ = ["Health", "Invoker"]
@@ -69,10 +68,17 @@ class Invoker:
     clock: Callable[[], datetime]
     health: Health
     turns: Turns
+    places: Places
     trace: Tracer = field(default_factory=NoTracer)
 
     async def __call__(self, request: Request) -> Response:
         """POST /cds-services/{id}: cards, or a ServiceError that `app` turns into an OperationOutcome."""
+        with self.places.take():
+            if self.turns.is_full:
+                raise Overloaded  # now, not when its body is here
+            return await self._answered(request)
+
+    async def _answered(self, request: Request) -> Response:
         started = time.monotonic()
         caller = await self.clients.identify(request)
         service = self.services.get(request.path_params["service_id"])
@@ -82,29 +88,25 @@ class Invoker:
             call = None
             try:
                 call = await self._read(request, service)
-                cards = await self._answer(call, service, caller, started, span)
+                found = await self._answer(call, service, caller, started, span)
             except Exception as error:
                 refusal = error if isinstance(error, ServiceError) else Unexpected()
                 span.say(status=refusal.status, number=refusal.number)
                 self._audit_refusal(call, service, caller, refusal, started)
                 raise
-        return Response(orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS, media_type="application/json")
+        return Response(_answer(found.cards, len(found.held)), media_type="application/json")
 
-    async def _answer(self, call: HookRequest, service: Service, caller: Caller, started: float, span: Span) -> list[Card]:
+    async def _answer(self, call: HookRequest, service: Service, caller: Caller, started: float, span: Span) -> Composed:
         with self.trace.span("gather") as gathering:
             gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
             gathering.say(resources=len(gathered.resources), unread=len(gathered.unread), fetched=gathered.fetched)
         as_of = self.clock()
         async with self.turns.take():
             evaluation = await self._evaluation(call, gathered, as_of)
-            with self.trace.span("render") as rendering:
-                cards = self._notices(gathered) + self._cards(evaluation, gathered, call.context.patient_id)
-                rendering.say(cards=len(cards))
-        cards, suppressed = await self.suppression.apply(cards, call.context.patient_id, call.context.user_id)
-        span.say(status=200, hook=call.hook, instance=call.hook_instance, cards=len(cards), suppressed=suppressed)
-        unmapped = evaluation.unmapped if evaluation is not None else ()
-        self._record(call, service, caller, gathered, cards, suppressed, unmapped, as_of, started, checked=evaluation is not None)
-        return cards
+        found = await self._composed(call, caller, gathered, evaluation)
+        span.say(status=200, hook=call.hook, instance=call.hook_instance, cards=len(found.cards), suppressed=len(found.held))
+        self._record(call, service, caller, gathered, found, evaluation, as_of, started)
+        return found
 
     async def _read(self, request: Request, service: Service) -> HookRequest:
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
@@ -116,7 +118,7 @@ class Invoker:
         """Evaluate; None when that went wrong in whatever way, which becomes a visible card, never an empty answer."""
         with self.trace.span("evaluate") as span:
             try:
-                if len(gathered.resources) > self.settings.inline_resources:
+                if len(gathered.resources) > self.settings.inline_resources or self.turns.inside > 1:
                     return await asyncio.to_thread(self._evaluate, call, gathered, as_of)
                 return self._evaluate(call, gathered, as_of)
             except EngineError as error:
@@ -127,21 +129,31 @@ class Invoker:
             self._note_failure(call, kind, clauses)
             return None
 
-    def _cards(self, evaluation: Evaluation | None, gathered: Gathered, patient: str) -> list[Card]:
+    async def _composed(self, call: HookRequest, caller: Caller, gathered: Gathered, evaluation: Evaluation | None) -> Composed:
+        """The cards, without those that this user dismissed for this patient."""
+        notices = self._notices(gathered)
         if evaluation is None:
-            return [
-                self.renderer.notice(
-                    NOT_CHECKED,
-                    ["No recommendation could be worked out for this call. No card does not mean that nothing is to be considered."],
-                )
-            ]
-        gaps = {*evaluation.not_checked, *(gap for finding in evaluation.findings for gap in finding.not_checked)}
-        for gap in gaps:
+            return Composed([*notices, self._not_checked()])
+        for gap in {*evaluation.not_checked, *(gap for finding in evaluation.findings for gap in finding.not_checked)}:
             self.metrics.not_checked.labels(_why(gap, gathered), gap.type if gap.type in TYPES else "other").inc()
-        return self.renderer.render(evaluation, patient)
+        who = Whose(caller.id, call.context.patient_id, call.context.user_id)
+        dismissed = await self.suppression.look(who, evaluation)
+        with self.trace.span("render") as rendering:
+            try:
+                found = self.renderer.compose(evaluation, who.patient, dismissed)
+            except Exception as error:  # noqa: BLE001 - a defect must be seen by the clinician, not read as "nothing found"
+                self._note_failure(call, type(error).__name__, ())
+                found = Composed([self._not_checked()])
+            rendering.say(cards=len(found.cards))
+        return Composed([*notices, *found.cards], found.held)
 
     def _evaluate(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation:
         return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread)
+
+    def _not_checked(self) -> Card:
+        return self.renderer.notice(
+            NOT_CHECKED, ["No recommendation could be worked out for this call. No card does not mean that nothing is to be considered."]
+        )
 
     def _note_failure(self, call: HookRequest, kind: str, clauses: tuple[str, ...]) -> None:
         self.metrics.engine.labels(kind).inc()
@@ -164,16 +176,15 @@ class Invoker:
         service: Service,
         caller: Caller,
         gathered: Gathered,
-        cards: list[Card],
-        suppressed: int,
-        unmapped: tuple[Unmapped, ...],
+        found: Composed,
+        evaluation: Evaluation | None,
         as_of: datetime,
         started: float,
-        *,
-        checked: bool,
     ) -> None:
         """Metrics, one log line, and the audit entry that goes to storage in the background."""
         elapsed = time.monotonic() - started
+        cards, suppressed = found.cards, len(found.held)
+        unmapped = evaluation.unmapped if evaluation is not None else ()
         self.metrics.calls.labels(service.id, "200").inc()
         self.metrics.seconds.labels(service.id).observe(elapsed)
         for card in cards:
@@ -195,8 +206,9 @@ class Invoker:
             Shown(
                 at=as_of, service=service.id, instance=call.hook_instance, caller=caller.id, patient=call.context.patient_id,
                 user=call.context.user_id, knowledge=self.knowledge.version, cards=tuple(cards), suppressed=suppressed,
-                unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000), unmapped=unmapped,
-                outcome="answered" if checked else "not-checked",
+                unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000), held=tuple(one.identity for one in found.held),
+                unmapped=unmapped,
+                outcome="answered" if evaluation is not None else "not-checked",
             )
         )  # fmt: skip
 
@@ -215,3 +227,10 @@ class Invoker:
 def _why(gap: NotChecked, gathered: Gathered) -> str:
     """not-read: the type could not be had completely; not-in-record: it was looked at and does not say."""
     return "not-read" if gap.what in gathered.unread else "not-in-record"
+
+
+def _answer(cards: list[Card], held: int) -> bytes:
+    """An answer that held something back says so to programs; to clinicians it is silent, as they asked."""
+    if not held:
+        return orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS
+    return orjson.dumps({"cards": [card.body for card in cards], "extension": {SUPPRESSED: {"cards": held}}})

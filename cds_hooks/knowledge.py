@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from rules.dismissal import Period
 from rules.extract import Input
 from rules.findings import Evaluation
 
@@ -36,6 +37,10 @@ class Knowledge(Protocol):
 
     def in_words(self, fact: str) -> str:
         """A fact or a gap of a finding for a clinician."""
+        ...
+
+    def periods(self, identifier: str) -> Sequence[Period]:
+        """How long a dismissed card of a rule stays away; the first that fits counts, none means the default."""
         ...
 
     def reads(self, hook: str) -> tuple[str, ...]:

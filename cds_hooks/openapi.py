@@ -10,8 +10,9 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from cds_hooks.discovery import Service
-from cds_hooks.envelope import Envelope
+from cds_hooks.envelope import Context, Envelope
 from cds_hooks.feedback import FeedbackRequest
+from cds_hooks.suppressed import Lift
 
 __all__ = ["document"]
 
@@ -31,7 +32,7 @@ def document(title: str, version: str, services: Mapping[str, Service], routes: 
     found = get_openapi(title=title, version=version, routes=[route for route in routes if isinstance(route, APIRoute)])
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(SCHEMAS)
-    for model in (Envelope, FeedbackRequest):
+    for model in (Envelope, FeedbackRequest, Context, Lift):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
@@ -49,18 +50,26 @@ def document(title: str, version: str, services: Mapping[str, Service], routes: 
                     "Send feedback", "FeedbackRequest", "Stored", None, identifier, ("400", "401", "404", "413", "415", "429", "503")
                 ),
             },
+            "/suppressed": {
+                "post": _post("What a user's dismissals hold back for a patient", "Context", "The cards", None, None, ("400", "503")),
+            },
+            "/suppressed/lift": {
+                "post": _post("Let a dismissed card come again", "Lift", "It may come again", None, None, ("400", "404", "503")),
+            },
         }
     )
     return found
 
 
-def _post(summary: str, body: str, answer: str, schema: str | None, identifier: dict[str, Any], errors: tuple[str, ...]) -> dict[str, Any]:
+def _post(
+    summary: str, body: str, answer: str, schema: str | None, identifier: dict[str, Any] | None, errors: tuple[str, ...]
+) -> dict[str, Any]:
     good: dict[str, Any] = {"description": answer}
     if schema:
         good["content"] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return {
         "summary": summary,
-        "parameters": [identifier],
+        **({"parameters": [identifier]} if identifier else {}),
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}},
         "responses": {"200": good} | {status: {"description": "OperationOutcome", **OUTCOME} for status in errors},
     }

@@ -13,7 +13,7 @@ __all__ = ["PAGES", "kept"]
 
 ALWAYS = frozenset({"/healthz", "/readyz"})
 GUARDED = frozenset(
-    {"/cds-services", "/cds-services/{service_id}", "/cds-services/{service_id}/feedback"}
+    {"/cds-services", "/cds-services/{service_id}", "/cds-services/{service_id}/feedback", "/suppressed", "/suppressed/lift"}
 )  # they ask for a token themselves
 PAGES: Mapping[str, tuple[str, ...]] = {
     "fhir": ("/fhir",),

@@ -131,18 +131,36 @@ class Settings:
         default="127.0.0.1", metadata=_about(TEXT, "Address to listen on. Without a client registry only a loopback address is accepted.")
     )
     port: int = field(default=8000, metadata=_about(_number(0, 65535, int), "TCP port to listen on."))
+    workers: int = field(
+        default=1, metadata=_about(_number(1, 64, int), "Processes that answer calls. Each has its own metrics; one core is one worker.")
+    )
     base_url: str = field(
         default="", metadata=_about(URL, "Public base URL, in card links and as the audience of tokens. Empty: http://HOST:PORT.")
     )
     database_url: str = field(
         default="sqlite:///nmcds.sqlite3",
         repr=False,
-        metadata=_about(TEXT, "SQLAlchemy URL of feedback and audit: SQLite (default) or PostgreSQL."),
+        metadata=_about(
+            TEXT, "SQLAlchemy URL of feedback and audit: SQLite (default), or PostgreSQL, whose tables `nmcds db upgrade` makes."
+        ),
+    )
+    database_pool: int = field(
+        default=5, metadata=_about(_number(1, 100, int), "Connections to PostgreSQL at one time, per worker; SQLite needs none.")
+    )
+    database_timeout_s: float = field(
+        default=2.0,
+        metadata=_about(
+            _number(0.1, 60, float),
+            "Longest wait for the database: to connect, for a free connection, for a lock; twice that for one statement. In seconds.",
+        ),
     )
     secret: str = field(
         default="",
         repr=False,
-        metadata=_about(TEXT, "Key of the hashes that stand for patients and users. Empty: made once and kept in the database."),
+        metadata=_about(
+            TEXT,
+            "Key of the hashes that stand for patients and users, the same for all workers. Empty: made once and kept in the database.",
+        ),
     )
     knowledge_dir: Path | None = field(default=None, metadata=_about(PATH, "Folder of rules to load instead of the packaged ones."))
     site_file: Path | None = field(
@@ -203,7 +221,10 @@ class Settings:
     cors_origins: tuple[str, ...] = field(default=(), metadata=_about(ORIGINS, "Browser origins that may call. None by default; never *."))
     body_limit_bytes: int = field(default=8 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Largest request body, in bytes."))
     body_timeout_s: float = field(
-        default=10.0, metadata=_about(_number(0.1, 60, float), "Time in which a request body must arrive, in seconds.")
+        default=10.0,
+        metadata=_about(
+            _number(0.1, 60, float), "Time in which a request, head and body, must arrive and its answer be taken, in seconds."
+        ),
     )
     deadline_s: float = field(
         default=2.0,
@@ -229,18 +250,40 @@ class Settings:
     )
     waiting_calls: int = field(
         default=64,
-        metadata=_about(_number(1, 10_000, int), "Calls that may wait to be evaluated; more are refused with 503."),
-    )
-    max_cards: int = field(default=5, metadata=_about(_number(2, 50, int), "Cards in one answer; critical cards are never left out."))
-    suppression_days: float = field(
-        default=0.0,
         metadata=_about(
-            _number(0, 365, float),
-            "Days for which a dismissed card stays away from the same user and patient. 0: never. Critical cards always come.",
+            _number(1, 10_000, int),
+            "Calls that may wait to be evaluated, per worker; more are refused with 503, before their body is read.",
         ),
     )
+    waiting_s: float = field(
+        default=2.0,
+        metadata=_about(
+            _number(0.1, 60, float), "Longest wait for an evaluation, as the last ones let expect, in seconds; a call beyond gets 503."
+        ),
+    )
+    open_calls: int = field(
+        default=256,
+        metadata=_about(_number(1, 100_000, int), "Calls that a worker has at one time, those that wait for data included; then 503."),
+    )
+    connections: int = field(default=512, metadata=_about(_number(8, 100_000, int), "Connections that a worker has at one time; then 503."))
+    max_cards: int = field(default=5, metadata=_about(_number(2, 50, int), "Cards in one answer; critical cards are never left out."))
+    suppression_days: float = field(
+        default=90.0,
+        metadata=_about(
+            _number(0, 365, float),
+            "Days for which a dismissed card stays away from the same user and patient, where its rule has no period of its own. 0: every "
+            "card comes again. Critical cards always come.",
+        ),
+    )
+    suppression_wait_s: float = field(
+        default=0.2,
+        metadata=_about(_number(0.01, 10, float), "Longest wait for what a user dismissed, in seconds; then every card is shown."),
+    )
     audit_days: float = field(
-        default=365.0, metadata=_about(_number(1, 36500, float), "Days for which audit rows and shown cards are kept.")
+        default=365.0,
+        metadata=_about(
+            _number(1, 36500, float), "Days for which audit rows and shown cards are kept. A dismissal is forgotten with its card."
+        ),
     )
     canary_minutes: float = field(
         default=15.0,

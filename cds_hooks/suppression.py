@@ -1,63 +1,94 @@
-"""A card that this user dismissed for this patient is not shown again for a while; off unless a setting says how long.
+"""A card that this user dismissed for this patient is not shown again for a while: the rule's own period, else a setting.
 
-Only the very same card stays away: the same rules in the same versions, the same urgency, the same facts. Critical cards always come.
-What was left out is counted in the log, the audit and the metrics. When storage is down, every card is shown.
+Only the very same card stays away (`Card.identity`). Critical cards always come. The last word counts: a card that was accepted after it
+was dismissed comes again, and so does one that somebody let through (`lift`). What is held back is counted in the log, the audit, the
+metrics and the table `suppression`. When storage is down or slow, every card is shown.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-
-from cds_hooks.cards import Card
+from cds_hooks.cards import REASONS, Group, slug
 from cds_hooks.errors import StorageUnavailable
-from cds_hooks.store.database import Database
-from cds_hooks.store.moment import moment
-from cds_hooks.store.tables import card_shown, feedback
-from cds_hooks.store.writer import fingerprint
+from cds_hooks.knowledge import Knowledge
+from cds_hooks.store.database import Database, Keys
+from cds_hooks.store.dismissal import Dismissal, Whose, dismissals, lift
+from cds_hooks.store.writer import fingerprint, gap_print
+from rules.dismissal import Period
+from rules.findings import Evaluation
 
-__all__ = ["Suppression"]
+LONGEST = 366  # days; no setting and no period of a rule is longer
+__all__ = ["Dismissals", "Held", "Suppression", "Whose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A dismissal that is in force, and until when."""
+
+    dismissal: Dismissal
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissals:
+    """What is in force for one user and patient; with no keys, nothing is."""
+
+    keys: Keys | None = None
+    held: Mapping[str, Held] = field(default_factory=dict)
+
+    def covers(self, one: Group) -> bool:
+        """Whether a card that says just this was dismissed, not too long ago."""
+        return self.keys is not None and fingerprint(self.keys, one.identity) in self.held
+
+    def has_told(self, gaps: str) -> bool:
+        """Whether a dismissed card had told these gaps."""
+        return self.keys is not None and gap_print(self.keys, gaps) in {one.dismissal.gaps for one in self.held.values()}
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """`days` 0 turns it off. `wait_s` limits how long a call waits for storage."""
+    """`days` is how long a dismissal holds where a rule says nothing; 0 turns all off. `wait_s`: how long a call waits for storage."""
 
     database: Database
+    knowledge: Knowledge
     days: float
     clock: Callable[[], datetime]
     wait_s: float = 0.2
 
-    async def apply(self, cards: list[Card], patient: str, user: str) -> tuple[list[Card], int]:
-        """The cards to show, and how many were left out."""
-        candidates = [card for card in cards if card.indicator != "critical" and card.rules]
-        if not self.days or not candidates:
-            return cards, 0
+    async def look(self, who: Whose, evaluation: Evaluation) -> Dismissals:
+        """What this user dismissed for this patient, when there is anything that could be held back."""
+        if not self.days or self.database.is_resting or all(finding.indicator == "critical" for finding in evaluation.findings):
+            return Dismissals()
         try:
-            async with asyncio.timeout(self.wait_s):
-                hidden = await asyncio.to_thread(self._dismissed, candidates, patient, user)
-        except (StorageUnavailable, TimeoutError):
-            return cards, 0
-        return [card for card in cards if card.uuid not in hidden], len(hidden)
+            return await self.database.use(self.wait_s, self.in_force, who)
+        except StorageUnavailable:
+            return Dismissals()
 
-    def _dismissed(self, cards: Sequence[Card], patient: str, user: str) -> set[str]:
-        keys = self.database.keys
-        prints = {fingerprint(keys, card): card.uuid for card in cards}
-        since = moment(self.clock() - timedelta(days=self.days))
-        query = (
-            select(card_shown.c.fingerprint)
-            .join(feedback, feedback.c.card == card_shown.c.uuid)
-            .where(
-                card_shown.c.patient == keys.patient(patient),
-                card_shown.c.user == keys.user(user),
-                card_shown.c.fingerprint.in_(prints),
-                feedback.c.outcome == "overridden",
-                feedback.c.received >= since,
-            )
-        )
-        with self.database.reading() as connection:
-            return {prints[row[0]] for row in connection.execute(query)}
+    def in_force(self, who: Whose) -> Dismissals:
+        """The dismissals that hold now. Raises StorageUnavailable."""
+        return Dismissals(self.database.keys, {one.dismissal.fingerprint: one for one in self._held(who)})
+
+    def lift(self, who: Whose, card: str) -> bool:
+        """Let a card through again from now on; false when nothing holds it back. Raises StorageUnavailable."""
+        found = card in self.in_force(who).held
+        if found:
+            lift(self.database, who, card, self.clock())
+        return found
+
+    def _held(self, who: Whose) -> Iterator[Held]:
+        now = self.clock()
+        for one in dismissals(self.database, who, since=now - timedelta(days=LONGEST)):
+            until = one.at + timedelta(days=min((self._days(rule, one) for rule, _ in one.rules), default=0))
+            if one.indicator != "critical" and until > now:
+                yield Held(one, until)
+
+    def _days(self, rule: str, dismissal: Dismissal) -> float:
+        return next((period.days for period in self.knowledge.periods(rule) if _fits(period, dismissal)), self.days)
+
+
+def _fits(period: Period, dismissal: Dismissal) -> bool:
+    reasons = {slug(reason) for reason in period.reasons}
+    return not reasons or (dismissal.reason_system == REASONS and dismissal.reason_code in reasons)

@@ -10,13 +10,14 @@ from typing import Literal
 
 from rules.code_lists import CodeLists
 from rules.compile import Compiled, compile_rules
+from rules.dismissal import Period, periods
 from rules.engine import build_engine
 from rules.engine.interface import Budget, Program, ProgramError
 from rules.evaluate import Evaluator
 from rules.expansion import Coded
 from rules.extract import Input, extract
 from rules.findings import Evaluation
-from rules.load import KnowledgeError, load_rules, load_sources, load_typical
+from rules.load import KnowledgeError, load_dismissal, load_rules, load_sources, load_typical
 from rules.match import Matcher
 from rules.model import Leaf, Rule, nodes_of
 from rules.patterns import Pattern
@@ -61,6 +62,7 @@ class Knowledge:
         self.engine = build_engine(engine, compiled.program, watchdog, typical_facts(typical, matcher, terminology))
         self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets)
         self._by_id = {rule.id: rule for rule in every}
+        self._periods, _ = periods(load_dismissal(), every)
         self._reads = self._reading()
 
     @classmethod
@@ -94,6 +96,7 @@ class Knowledge:
             compiled.program.check()
         except ProgramError as problem:
             problems.append(str(problem))
+        problems += periods(load_dismissal(), loaded.rules)[1] if folder is None else ()
         unmade = sorted(name for name in site.budgets if folder is None and f"fact:{name}" not in compiled.producers)
         problems += [f"settings: thresholds.cards.{name}: no rule concludes it" for name in unmade]
         known = {rule.id for rule in loaded.rules}
@@ -122,6 +125,10 @@ class Knowledge:
         record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread)
         evaluation = self.evaluator.evaluate(record, budget or Budget())
         return replace(evaluation, unmapped=record.unmapped) if record.unmapped else evaluation
+
+    def periods(self, identifier: str) -> tuple[Period, ...]:
+        """How long a dismissed card of this rule stays away, where the specification says so."""
+        return self._periods.get(identifier, ())
 
     def in_words(self, fact: str) -> str:
         """A fact or a gap of a finding for a clinician: "result: Acetylcholine receptor antibody"."""

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rules.conditions import Reader
 from rules.findings import Evidence
@@ -232,3 +233,8 @@ def load_sources(folder: Path) -> Mapping[str, Mapping[str, str]]:
 def load_typical(path: Path) -> tuple[Mapping[str, object], ...]:
     """The typical patients of `rules/typical.toml`, in the words of vignettes."""
     return tuple(tomllib.loads(path.read_text(encoding="utf-8"))["patients"])
+
+
+def load_dismissal() -> list[dict[str, Any]]:
+    """The tables of `dismissal.toml`, for `rules.dismissal`."""
+    return list(tomllib.loads((Path(__file__).parent / "dismissal.toml").read_text(encoding="utf-8"))["period"])

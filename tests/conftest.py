@@ -7,12 +7,16 @@ import os
 import shutil
 import socket
 from collections.abc import Generator, Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
 from tests.support.tripwire import Tripwire, leaks_in_files
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("thorough", parent=hypothesis.settings.get_profile("project"), max_examples=600)
@@ -73,6 +77,31 @@ def chromium() -> str:
         if path is not None:
             return path
     pytest.skip("no Chromium on the PATH; Debian: apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL server, one for each worker of the tests; skips the test, saying how to get one, when there is none."""
+    from tests.support.postgres import MISSING, find, serving  # noqa: PLC0415 - only these tests need the driver
+
+    if find() is None:
+        pytest.skip(MISSING)
+    with serving("fsync=off") as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new database of each kind; the PostgreSQL one has its tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/x.sqlite3"
+    from cds_hooks.store.database import Database  # noqa: PLC0415 - as above
+
+    url: str = request.getfixturevalue("postgres").database()
+    store = Database(url)
+    store.upgrade()
+    store.close()
+    return url
 
 
 def _skips_fail() -> bool:

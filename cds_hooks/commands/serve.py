@@ -1,38 +1,39 @@
-"""`nmcds serve`: one socket, one process, until it is told to stop."""
+"""`nmcds serve`: one socket, a supervisor and its workers, until it is told to stop."""
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from importlib.metadata import version
 
-import uvicorn
 from fastapi import FastAPI
 from rich.text import Text
 
 from cds_hooks.app import Parts, from_environment
+from cds_hooks.commands.db import refuse_newer
 from cds_hooks.commands.loading import read_settings
 from cds_hooks.commands.output import Exit, StopError, console
+from cds_hooks.supervisor import supervise
+from cds_hooks.worker import work
 
 __all__ = ["serve"]
 
 
-def serve(*, host: str | None, port: int | None) -> Exit:
+def serve(*, host: str | None, port: int | None, workers: int | None) -> Exit:
     """Run the service; the options win over the NMCDS_ variables. Raises SettingsError, KnowledgeError, StopError."""
-    given = {"NMCDS_HOST": host, "NMCDS_PORT": port}
+    given = {"NMCDS_HOST": host, "NMCDS_PORT": port, "NMCDS_WORKERS": workers}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = read_settings()
+    refuse_newer(settings)
     listening = _bind(settings.host, settings.port)
     os.environ["NMCDS_PORT"] = str(listening.getsockname()[1])  # port 0 asks for any free one; links must name it
     service = from_environment()
+    parts: Parts = service.state.parts
+    gc.collect()
+    gc.freeze()  # workers are copies of this process; what the collector does not touch stays shared
     _greet(service)
-    config = uvicorn.Config(service, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    try:
-        server.run(sockets=[listening])
-    except KeyboardInterrupt:
-        return Exit.OK
-    return Exit.OK if server.started else Exit.FAILED
+    return Exit.OK if supervise(lambda beat: work(service, listening, beat), listening, parts.settings.workers) else Exit.FAILED
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cds_hooks.cards import EXPLANATION
+from cds_hooks.cards import EXPLANATION, SUPPRESSED
 from cds_hooks.pages.graph import Graph, graph
 from cds_hooks.pages.why import Why, WhyNode
 from rules.extract.reading import elements
 
-__all__ = ["Link", "ShownCard", "ShownSuggestion", "cards", "problems"]
+__all__ = ["Link", "ShownCard", "ShownSuggestion", "cards", "problems", "suppressed"]
 
 LEVELS: Mapping[str, str] = {"critical": "Critical", "warning": "Warning", "info": "Information"}
 Json = Mapping[str, object]
@@ -108,3 +108,11 @@ def _text(value: Json, member: str) -> str:
 
 def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
+
+
+def suppressed(answer: Json) -> int:
+    """How many cards an answer held back because they were dismissed before."""
+    extension = answer.get("extension")
+    told = extension.get(SUPPRESSED) if isinstance(extension, dict) else None
+    count = told.get("cards") if isinstance(told, dict) else None
+    return count if isinstance(count, int) else 0

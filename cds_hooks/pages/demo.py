@@ -15,7 +15,7 @@ from cds_hooks.app import Parts
 from cds_hooks.body import check_media_type, parse_json, read_body
 from cds_hooks.bundles import MalformedError
 from cds_hooks.errors import BadJson, BadRequest, NotFound
-from cds_hooks.pages.answer import cards, problems
+from cds_hooks.pages.answer import cards, problems, suppressed
 from cds_hooks.pages.chart import chart
 from cds_hooks.pages.orders import Catalogue, catalogue, draft
 from cds_hooks.pages.page import Pages
@@ -104,7 +104,8 @@ class Demo:
             return self.pages.html("error_part.html", status=200, number=status, problems=problems(answer))
         why = await explain(self.knowledge, self.parts.services, data["request"], self.clock())
         gaps = [(self.knowledge.in_words(gap.what), gap.why) for gap in why.not_checked]
-        return self.pages.html("cards_part.html", cards=cards(answer, why, self.knowledge.in_words), gaps=gaps)
+        shown = cards(answer, why, self.knowledge.in_words)
+        return self.pages.html("cards_part.html", cards=shown, gaps=gaps, suppressed=suppressed(answer))
 
     def _page(self, opened: OpenRecord | None, *, status: int = 200, chosen: str = "", trouble: str = "", pasted: str = "") -> Response:
         return self.pages.html(

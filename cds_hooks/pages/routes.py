@@ -18,6 +18,7 @@ from cds_hooks.pages.leaflets import Leaflets
 from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_list import RuleList
 from cds_hooks.pages.rule_page import RulePage
+from cds_hooks.pages.suppressed import SuppressedPage
 from rules.knowledge import Knowledge
 
 __all__ = ["mount"]
@@ -34,6 +35,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     leaflets = Leaflets(pages)
     sums = InsightsPage(parts, knowledge, pages, clock)
     artefacts = Artefacts(knowledge, parts.settings.url)
+    dismissed = SuppressedPage(parts, knowledge, pages)
     listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
 
     app.add_route("/", _route(demo.open_chart), methods=["GET"])
@@ -49,6 +51,8 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     app.add_route("/fhir/metadata", _route(artefacts.metadata), methods=["GET"])
     app.add_route("/fhir/{kind}", _route(artefacts.search), methods=["GET"])
     app.add_route("/fhir/{kind}/{id}", _route(artefacts.read), methods=["GET"])
+    app.add_route("/suppressed", _route(dismissed.ask), methods=["GET"])
+    app.add_route("/suppressed/page", _route(dismissed.show), methods=["POST"])
     app.add_route("/static/{name}", _route(pages.file), methods=["GET"])
     if parts.settings.docs:
         app.add_route("/docs", Endpoints(app, pages).show, methods=["GET"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 
-__all__ = ["HEAD", "METADATA", "audit", "calls", "card_shown", "deployment", "feedback", "firing", "unmapped"]
+__all__ = ["HEAD", "METADATA", "audit", "calls", "card_shown", "deployment", "feedback", "firing", "suppression", "unmapped"]
 
 HEAD = "0005"
 METADATA = MetaData()
@@ -29,6 +29,7 @@ card_shown = Table(
     Column("suggestions", Text, nullable=False),  # JSON: ["uuid", ...]
     Column("knowledge", String(40), nullable=False),
     Column("fingerprint", String(64), nullable=False),
+    Column("gaps", String(64), nullable=False, server_default=""),  # hash of what no rule could check, when this card told it
     Index("card_shown_whose", "patient", "user"),
     Index("card_shown_at", "at"),
 )
@@ -50,6 +51,20 @@ feedback = Table(
     Column("comment", Text),
     Index("feedback_card", "card"),
     Index("feedback_received", "received"),
+)
+
+# Cards that a user dismissed for a patient: how often they were held back since, and from when on they may come again.
+suppression = Table(
+    "suppression",
+    METADATA,
+    Column("caller", String(200), primary_key=True),
+    Column("patient", String(64), primary_key=True),
+    Column("user", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("held_back", Integer, nullable=False),
+    Column("last", MOMENT, nullable=False),
+    Column("lifted", MOMENT),
+    Index("suppression_last", "last"),
 )
 
 # How often each rule spoke, by day.

@@ -19,11 +19,11 @@ from cds_hooks.errors import StorageUnavailable
 from cds_hooks.observe import log_event
 from cds_hooks.store.database import Database, Keys, insert
 from cds_hooks.store.moment import moment
-from cds_hooks.store.tables import audit, calls, card_shown, firing, unmapped
+from cds_hooks.store.tables import audit, calls, card_shown, firing, suppression, unmapped
 from cds_hooks.store.unmapped import count_unmapped
 from rules.facts import Unmapped
 
-__all__ = ["Shown", "Writer", "fingerprint"]
+__all__ = ["Shown", "Writer", "fingerprint", "gap_print"]
 
 BATCH = 500
 WAITING = 2_000
@@ -36,6 +36,8 @@ class Shown:
 
     `outcome` is answered, not-checked (the rules failed and a card says so) or refused (`status`, `number` of the error); a call that was
     refused before it was read has no instance, patient and user.
+
+    `held` are the identities of what was held back because this user had dismissed it.
     """
 
     at: datetime
@@ -53,13 +55,17 @@ class Shown:
     status: int = 200
     number: str = ""
     unmapped: tuple[Unmapped, ...] = ()
+    held: tuple[str, ...] = ()
 
 
-def fingerprint(keys: Keys, card: Card) -> str:
-    """The same for the same rules, versions, urgency and facts; a changed fact or rule version makes another card."""
-    rules = sorted(f"{rule.id}@{rule.version}" for rule in card.rules)
-    facts = sorted(json.dumps([fact.fact, fact.resource, fact.date]) for fact in card.facts)
-    return keys.mac("card", card.indicator, *rules, "", *facts)
+def fingerprint(keys: Keys, identity: str) -> str:
+    """A keyed hash of what a card says (`Card.identity`)."""
+    return keys.mac("card", identity)
+
+
+def gap_print(keys: Keys, gaps: str) -> str:
+    """A keyed hash of the gaps that a card told (`Card.gaps`); "" for none."""
+    return keys.mac("gaps", gaps) if gaps else ""
 
 
 class Writer:
@@ -131,12 +137,18 @@ class Writer:
                     connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": table.c.count + row["count"]}))
             for day, codes in _unmapped(entries).items():
                 count_unmapped(connection, day, codes)
+            for row in _held(keys, entries):
+                held = insert(connection, suppression).values(row)
+                key = [column.name for column in suppression.primary_key]
+                news = {"held_back": suppression.c.held_back + row["held_back"], "last": row["last"]}
+                connection.execute(held.on_conflict_do_update(index_elements=key, set_=news))
             connection.execute(audit.insert(), [_audit(keys, entry) for entry in entries])
             if time.monotonic() - self._pruned > PRUNE_S or not self._pruned:
                 oldest = moment(entries[-1].at - self._keep)
                 connection.execute(delete(audit).where(audit.c.at < oldest))
                 connection.execute(delete(card_shown).where(card_shown.c.at < oldest))
                 connection.execute(delete(unmapped).where(unmapped.c.day < oldest[:10]))
+                connection.execute(delete(suppression).where(suppression.c.last < oldest))
                 self._pruned = time.monotonic()
 
 
@@ -154,7 +166,7 @@ def _shown(keys: Keys, entry: Shown) -> list[dict[str, object]]:
                 "uuid": card.uuid, "at": moment(entry.at), "service": entry.service, "instance": entry.instance, "caller": entry.caller,
                 "patient": keys.patient(entry.patient), "user": keys.user(entry.user), "indicator": card.indicator,
                 "rules": json.dumps(_rules(card)), "suggestions": json.dumps(uuids), "knowledge": entry.knowledge,
-                "fingerprint": fingerprint(keys, card),
+                "fingerprint": fingerprint(keys, card.identity), "gaps": gap_print(keys, card.gaps),
             }
         )  # fmt: skip
     return rows
@@ -183,6 +195,18 @@ def _unmapped(entries: Sequence[Shown]) -> dict[str, Counter[Unmapped]]:
 def _calls(entries: Sequence[Shown]) -> list[dict[str, object]]:
     counts = Counter((moment(entry.at)[:10], entry.service) for entry in entries if entry.outcome == "answered")
     return [{"day": day, "service": service, "count": count} for (day, service), count in sorted(counts.items())]
+
+
+def _held(keys: Keys, entries: Sequence[Shown]) -> list[dict[str, object]]:
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    last: dict[tuple[str, str, str, str], str] = {}
+    for entry in entries:
+        for identity in entry.held:
+            key = (entry.caller, keys.patient(entry.patient), keys.user(entry.user), fingerprint(keys, identity))
+            counts[key] += 1
+            last[key] = moment(entry.at)
+    names = ("caller", "patient", "user", "fingerprint")
+    return [{**dict(zip(names, key, strict=True)), "held_back": count, "last": last[key]} for key, count in sorted(counts.items())]
 
 
 def _audit(keys: Keys, entry: Shown) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cds_hooks.app import Parts, create_app
+from cds_hooks.errors import StorageUnavailable
 from cds_hooks.pages import mount
 from cds_hooks.settings import Settings
 from rules.knowledge import Knowledge
@@ -72,9 +73,11 @@ def knowledge() -> Knowledge:
 @contextmanager
 def running(folder: Path, knowledge: Knowledge, **settings: Any) -> Iterator[Site]:  # noqa: ANN401 - any setting
     """A site that is shut down at the end."""
-    values = {"database_url": f"sqlite:///{folder}/nmcds.sqlite3", "secret": "a secret", **settings}
+    values = {"database_url": f"sqlite:///{folder}/nmcds.sqlite3", "secret": "a secret", "suppression_wait_s": 5.0, **settings}
     app = create_app(Settings(**values), knowledge, extend=mount)
     parts: Parts = app.state.parts
+    with suppress(StorageUnavailable):
+        parts.database.open()  # as the lifespan does
     try:
         yield Site(app, knowledge)
     finally:

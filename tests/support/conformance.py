@@ -12,8 +12,9 @@ CARD = {"uuid", "summary", "detail", "indicator", "source", "suggestions", "sele
 
 def check_response(body: dict[str, Any]) -> None:
     """Raises AssertionError for the first sentence that is broken."""
-    assert set(body) == {"cards"}, "no system actions"
+    assert set(body) <= {"cards", "extension"}, "no system actions"
     assert isinstance(body["cards"], list)
+    check_not_empty(body.get("extension", "none"), "extension")
     seen: list[str] = []
     for card in body["cards"]:
         check_not_empty(card, "card")

@@ -10,6 +10,7 @@ from typing import Any
 
 from cds_hooks.bundles import read_page
 from cds_hooks.fhir_client import Access, Answer, RefusedError
+from rules.dismissal import Period
 from rules.extract import Input
 from rules.findings import Because, ChainStep, Evaluation, Evidence, Finding, NotChecked, RuleRef, Suggestion
 
@@ -66,6 +67,11 @@ class FakeKnowledge:
     seen: list[Input] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     calls: int = 0
+    waits: dict[str, tuple[Period, ...]] = field(default_factory=dict)
+
+    def periods(self, identifier: str) -> tuple[Period, ...]:
+        """Periods of a rule, usually none."""
+        return self.waits.get(identifier, ())
 
     def reads(self, hook: str) -> tuple[str, ...]:  # noqa: ARG002 - the same for every hook
         """The types that every hook reads."""

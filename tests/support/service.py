@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cds_hooks.app import Parts, create_app
+from cds_hooks.errors import StorageUnavailable
 from cds_hooks.fhir_client import FhirReader
 from cds_hooks.settings import Settings
 from cds_hooks.vocabularies.start import Vocabularies
@@ -53,13 +54,15 @@ def running(
     double = FakeFhir()
     reader = fhir or double
     app = create_app(
-        Settings(**{"database_url": f"sqlite:///{folder}/nmcds.sqlite3", "secret": "a secret", **settings}),
+        Settings(**{"database_url": f"sqlite:///{folder}/nmcds.sqlite3", "secret": "a secret", "suppression_wait_s": 5.0, **settings}),
         known,
         fhir=reader,
         clock=clock,
         vocabularies=vocabularies,
     )
     parts: Parts = app.state.parts
+    with suppress(StorageUnavailable):
+        parts.database.open()  # as the lifespan does
     try:
         yield Service(app, known, double, parts)
     finally:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import select
 
@@ -14,9 +17,11 @@ from cds_hooks.errors import SettingsError, StorageUnavailable
 from cds_hooks.store.database import Database, Keys
 from cds_hooks.store.feedback import Outcome, save
 from cds_hooks.store.tables import HEAD, METADATA, audit, card_shown, feedback, firing
+from cds_hooks.store.tokens import remember
 from cds_hooks.store.writer import Shown, Writer
 from rules.findings import Evaluation
 from tests.support.doubles import INSTANCE, NOW, FakeKnowledge, create, finding, request
+from tests.support.postgres import Postgres
 from tests.support.service import running
 
 
@@ -28,8 +33,8 @@ def outcome(card: str = INSTANCE) -> Outcome:
     return Outcome(card, "overridden", "2026-11-22T10:05:31.000000Z")
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
-    store = database(tmp_path)
+def test_the_migrations_make_exactly_the_tables_of_the_code(store_url: str) -> None:
+    store = Database(store_url)
     store.open()
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
@@ -54,8 +59,8 @@ def test_a_saved_report_is_on_disk_when_save_returns(tmp_path: Path) -> None:
     store.close()
 
 
-def test_reports_of_one_request_are_stored_all_or_none(tmp_path: Path) -> None:
-    store = database(tmp_path)
+def test_reports_of_one_request_are_stored_all_or_none(store_url: str) -> None:
+    store = Database(store_url)
     broken = Outcome("c" * 36, "overridden", None)  # type: ignore[arg-type]
     with pytest.raises(StorageUnavailable):
         save(store, [outcome(), broken], service="s", caller="c", received=NOW)
@@ -109,11 +114,11 @@ def test_a_hash_depends_on_key_purpose_and_person_and_tells_nothing() -> None:
     assert len(one.patient("p1")) == 64
 
 
-def test_a_made_key_is_kept_for_the_next_start(tmp_path: Path) -> None:
-    first = database(tmp_path)
+def test_a_made_key_is_kept_for_the_next_start(store_url: str) -> None:
+    first = Database(store_url)
     found = first.keys.patient("p1")
     first.close()
-    second = database(tmp_path)
+    second = Database(store_url)
     assert second.keys.patient("p1") == found
     second.close()
 
@@ -125,9 +130,9 @@ def test_the_key_of_the_settings_is_not_stored(tmp_path: Path) -> None:
     assert b"CANARY" not in (tmp_path / "x.sqlite3").read_bytes()
 
 
-def test_calls_are_audited_and_firings_counted(tmp_path: Path) -> None:
+def test_calls_are_audited_and_firings_counted(tmp_path: Path, store_url: str) -> None:
     knowledge = FakeKnowledge(Evaluation((finding("r1", suggestions=(create(),)), finding("r2", indicator="info")), (), relevant=True))
-    with running(tmp_path, knowledge) as service:
+    with running(tmp_path, knowledge, database_url=store_url) as service:
         for _ in range(3):
             service.cards(request(prefetch={**request()["prefetch"], "observations": {"resourceType": "OperationOutcome"}}))
         service.parts.writer.flush()
@@ -145,8 +150,8 @@ def entry(days_ago: int = 0) -> Shown:
     return Shown(NOW - timedelta(days=days_ago), "s", INSTANCE, "c", "p", "u", "1", (), 0, (), 1)
 
 
-def test_old_audit_rows_go_away(tmp_path: Path) -> None:
-    store = database(tmp_path)
+def test_old_audit_rows_go_away(store_url: str) -> None:
+    store = Database(store_url)
     for one in (entry(days_ago=40), entry()):
         writer = Writer(store, keep_days=30, dropped=lambda _: None)
         writer.add(one)
@@ -185,4 +190,112 @@ def test_a_full_queue_drops_instead_of_waiting(tmp_path: Path, monkeypatch: pyte
     other.execute("ROLLBACK")
     other.close()
     writer.close()
+    store.close()
+
+
+def test_several_replicas_may_upgrade_an_empty_postgresql_at_once(postgres: Postgres) -> None:
+    url = postgres.database()
+    stores = [Database(url, pool=1) for _ in range(4)]
+    troubles: list[Exception] = []
+
+    def upgrade(store: Database) -> None:
+        try:
+            store.upgrade()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test must see it
+            troubles.append(error)
+
+    threads = [threading.Thread(target=upgrade, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+    assert len({store.keys.patient("p1") for store in stores}) == 1
+    for store in stores:
+        store.close()
+
+
+def test_the_tables_of_the_first_version_are_migrated_with_what_is_in_them(store_url: str) -> None:
+    store = Database(store_url)
+    save(store, [outcome()], service="s", caller="c", received=NOW)
+    with store.engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "cds_hooks.store:migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    again = Database(store_url)
+    again.upgrade()
+    with again.reading() as connection:
+        assert [row.card for row in connection.execute(select(feedback))] == [INSTANCE]
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    for one in (store, again):
+        one.close()
+
+
+def test_tables_of_a_newer_version_are_refused_with_the_reason(store_url: str) -> None:
+    store = Database(store_url)
+    store.open()
+    with store.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    again = Database(store_url)
+    for action in (again.open, again.upgrade):
+        with pytest.raises(StorageUnavailable) as refused:
+            action()
+        assert "newer version" in refused.value.reason
+    for one in (store, again):
+        one.close()
+
+
+def test_no_part_of_a_url_is_in_an_error() -> None:
+    for url in ("postgresql://CANARY:CANARY@127.0.0.1:1/CANARY", "postgresql+nodriver://CANARY:CANARY@h/d", "CANARY://CANARY@h"):
+        with pytest.raises((SettingsError, StorageUnavailable)) as refused:
+            Database(url, timeout_s=0.2).open()
+        assert "CANARY" not in f"{refused.value} {getattr(refused.value, 'reason', '')}"
+
+
+def test_too_many_waiting_for_storage_fail_at_once(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    go = threading.Event()
+
+    async def run() -> None:
+        waiting = [asyncio.ensure_future(store.use(10, go.wait)) for _ in range(64)]
+        await asyncio.sleep(0)
+        with pytest.raises(StorageUnavailable):
+            await store.use(10, go.wait)
+        go.set()
+        await asyncio.gather(*waiting)
+        assert await store.use(10, lambda: 7) == 7
+
+    asyncio.run(run())
+    store.close()
+
+
+def test_what_takes_too_long_is_given_up_and_storage_left_alone_for_a_moment(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    go = threading.Event()
+    with pytest.raises(StorageUnavailable):
+        asyncio.run(store.use(0.01, go.wait))
+    assert store.is_resting
+    go.set()
+    store.close()
+
+
+def test_postgresql_waits_for_its_disk_and_not_for_ever_for_anything_else(postgres: Postgres) -> None:
+    store = Database(postgres.database(), timeout_s=0.5)
+    store.upgrade()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER ROLE nmcds SET synchronous_commit = off")
+    store.engine.dispose()
+    shown = ("synchronous_commit", "lock_timeout", "statement_timeout")
+    with store.reading() as connection:
+        assert [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in shown] == ["on", "500ms", "1s"]
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER ROLE nmcds RESET synchronous_commit")
+    store.close()
+
+
+def test_a_token_is_remembered_once_in_either_database(store_url: str) -> None:
+    store = Database(store_url)
+    assert set(remember(store, {"digest": "2026-11-22T10:00:00.000000Z"})) == {"digest"}
+    assert set(remember(store, {"digest": "2026-11-22T10:00:00.000000Z", "other": "2026-11-22T10:00:00.000000Z"})) == {"other"}
     store.close()

@@ -1,0 +1,127 @@
+"""More than the service can do, and clients that do not come to the point: refused or cut, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.doubles import patient, request
+from tests.support.supervised import Running, supervised
+
+HOOK = "/cds-services/neuromuscular-patient-view"
+LIMIT_S = 1.0
+
+
+@pytest.fixture(scope="module")
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One worker with one place, a short time to send, and few connections."""
+    folder = tmp_path_factory.mktemp("tight")
+    with supervised(folder, waiting_calls=1, body_timeout_s=LIMIT_S, connections=16, inline_resources=0) as running:
+        running.wait()
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(tight: Running) -> None:
+    """The connections of the test before are gone."""
+    tight.wait(path="/healthz")
+
+
+def slow_call() -> bytes:
+    prefetch = {"patient": patient("slow"), "conditions": None, "medicationRequests": None, "observations": None}
+    return json.dumps(request(context={"patientId": "slow"}, prefetch=prefetch)).encode()
+
+
+def opened(running: Running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", running.port), timeout=10)
+
+
+def head(length: int, path: str = HOOK) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n".encode()
+
+
+def is_cut(connection: socket.socket) -> bool:
+    """Wait for the other side to close; whatever it says first is read."""
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_a_call_too_many_is_refused_before_its_body_is_read(tight: Running) -> None:
+    body = slow_call()
+    with opened(tight) as busy, opened(tight) as late:
+        busy.sendall(head(len(body)) + body)
+        time.sleep(0.2)
+        late.sendall(head(7_000_000))  # not one byte of it
+        answer = late.recv(65536)
+        while b"NMCDS-204" not in answer:
+            answer += late.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1" in answer.lower()
+        assert busy.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_head_that_comes_byte_by_byte_is_cut(tight: Running) -> None:
+    with opened(tight) as slow:
+        began = time.monotonic()
+        for byte in head(10):
+            try:
+                slow.sendall(bytes([byte]))
+            except OSError:
+                break
+            time.sleep(0.05)
+        assert is_cut(slow)
+        assert time.monotonic() - began < 20 * LIMIT_S
+
+
+def test_a_connection_that_says_nothing_is_cut(tight: Running) -> None:
+    with opened(tight) as silent:
+        assert is_cut(silent)
+
+
+@pytest.mark.parametrize("path", [HOOK, "/nothing-that-reads-a-body"])
+def test_a_body_that_does_not_come_is_cut(tight: Running, path: str) -> None:
+    with opened(tight) as slow:
+        slow.sendall(head(1000, path) + b"{")
+        assert slow.recv(65536).split()[1] in (b"400", b"404")
+        assert is_cut(slow)
+
+
+def test_a_second_request_on_the_same_connection_has_its_own_time(tight: Running) -> None:
+    with opened(tight) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            time.sleep(LIMIT_S * 0.7)
+        connection.sendall(b"GET /healthz HTT")
+        assert is_cut(connection)
+
+
+def test_a_head_without_end_is_refused(tight: Running) -> None:
+    with opened(tight) as endless:
+        endless.sendall(b"GET /healthz HTTP/1.1\r\n")
+        try:
+            for _ in range(40):
+                endless.sendall(b"x-filler: " + b"x" * 4000 + b"\r\n")
+        except OSError:
+            return  # cut while it was sending
+        assert is_cut(endless)
+
+
+def test_more_connections_than_there_may_be_are_refused(tight: Running) -> None:
+    crowd = [opened(tight) for _ in range(40)]
+    try:
+        answers = [one.recv(65536) for one in crowd]
+        refused = [one for one in answers if one.startswith(b"HTTP/1.1 503 ") and b"retry-after: 1" in one]
+        assert len(refused) >= 24
+    finally:
+        for one in crowd:
+            one.close()
+    assert tight.wait() < 10
