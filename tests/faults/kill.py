@@ -84,6 +84,8 @@ class Writer:
         begin = datetime(2026, 1, 1, tzinfo=UTC)
         for count in itertools.count():
             if self.done.is_set():
+                if self.connection is not None:
+                    self.connection.close()
                 return
             several = [(self.number * 10**9 + count * 10 + place) for place in range(1 + count % 3)]
             reports = {str(UUID(int=(4 << 76) | (8 << 60) | one)): moment(begin + timedelta(seconds=one % 10**7)) for one in several}
