@@ -193,6 +193,62 @@ def fixtures(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def report(
+    found: Annotated[Path, typer.Argument(metavar="OUT", help="The --out folder of a screen.")],
+    html: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")],
+) -> None:
+    """Make a page to print of what a screen found: diseases, overdue reviews, blocked drugs in use, what was not checked. Counts only,
+    small ones hidden.
+
+    [bold]Example[/]
+    \b
+      nmcds report found --html report.html
+    """
+    from cds_hooks.commands.report import report as run  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(run(found, html))
+
+
+@app.command("export-from")
+def export_from(
+    server: Annotated[
+        str, typer.Argument(metavar="FHIR_BASE", help="Base URL of the FHIR server; listed in NMCDS_FHIR_SERVERS or loopback.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files; an unfinished export there is taken up again.")],
+    client_id: Annotated[str | None, typer.Option(metavar="ID", help="Who we are to the authorization server.")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="Private key, PEM or JWK: RSA (RS384) or EC P-384 (ES384).")] = None,
+    kid: Annotated[str | None, typer.Option(metavar="ID", help="Id of the registered key.", show_default="the kid of the JWK")] = None,
+    token_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Token endpoint.", show_default="from .well-known/smart-configuration")
+    ] = None,
+    scope: Annotated[str, typer.Option(help="Scope to ask for.")] = "system/*.rs",
+    group: Annotated[str | None, typer.Option(metavar="ID", help="Export the members of this Group, not all patients.")] = None,
+    types: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE,...", help="Types to ask for.", show_default="what the rules read")
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0.01, max=240, help="How long to wait for the server at most.")] = 24,
+    screen: Annotated[str | None, typer.Option(metavar="FOLDER", help="Screen the export at once, into this new folder.")] = None,
+    on: Day = None,
+) -> None:
+    """Get a population out of a FHIR server: FHIR Bulk Data $export, with a token of SMART Backend Services.
+
+    [bold]Examples[/]
+    \b
+      nmcds export-from https://fhir.example.org/r4 --out export --client-id nmcds --key key.json
+      nmcds export-from https://fhir.example.org/r4 --out export --group registry --client-id nmcds --key key.pem --kid k1 --screen found
+    """
+    from cds_hooks.commands.export_from import export_from as run  # noqa: PLC0415 - help must be quick
+
+    day = on.date() if on else None
+    raise typer.Exit(
+        run(
+            server, out=out, client_id=client_id, key=key, kid=kid, token_url=token_url, scope=scope, group=group, types=types or [],
+            hours=hours, screen=screen, on=day,
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def population(
     patients: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="How many people.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder for the files.")],

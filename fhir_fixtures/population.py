@@ -28,8 +28,10 @@ LOINC = "http://loinc.org"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
 PROBLEMS = (
-    (SNOMED, "444814009", "Viral sinusitis", 0.35), (SNOMED, "55822004", "Hyperlipidemia", 0.20), (SNOMED, "59621000", "Essential hypertension", 0.25),
-    (SNOMED, "195967001", "Asthma", 0.09), (SNOMED, "235595009", "Gastroesophageal reflux disease", 0.12), (SNOMED, "37796009", "Migraine", 0.10),
+    (SNOMED, "444814009", "Viral sinusitis", 0.35), (SNOMED, "55822004", "Hyperlipidemia", 0.20),
+    (SNOMED, "59621000", "Essential hypertension", 0.25),
+    (SNOMED, "195967001", "Asthma", 0.09),
+    (SNOMED, "235595009", "Gastroesophageal reflux disease", 0.12), (SNOMED, "37796009", "Migraine", 0.10),
     (SNOMED, "40930008", "Hypothyroidism", 0.05), (SNOMED, "44054006", "Diabetes mellitus type 2", 0.08),
     (SNOMED, "239873007", "Osteoarthritis of knee", 0.10), (SNOMED, "279039007", "Low back pain", 0.12),
     (SNOMED, "35489007", "Depressive disorder", 0.08), (SNOMED, "254837009", "Malignant neoplasm of breast", 0.01),
@@ -76,7 +78,9 @@ def renamed(resource: Resource, old: str, new: str) -> Resource:
     text = json.dumps(resource).replace(f"{old}-", f"{new}-").replace(f'"{old}"', f'"{new}"').replace(f'Patient/{old}"', f'Patient/{new}"')
     value: Resource = json.loads(text)
     own = str(value["id"])
-    return value if own == new or own.startswith(f"{new}-") or value["resourceType"] == "Medication" else {**value, "id": f"{new}-{own}"[:64]}
+    return (
+        value if own == new or own.startswith(f"{new}-") or value["resourceType"] == "Medication" else {**value, "id": f"{new}-{own}"[:64]}
+    )
 
 
 def ordinary(identifier: str, chance: random.Random) -> Iterator[Resource]:
@@ -88,14 +92,15 @@ def ordinary(identifier: str, chance: random.Random) -> Iterator[Resource]:
         if chance.random() < share:
             yield {
                 "resourceType": "Condition", "id": f"{identifier}-c{number}", "subject": about,
-                "clinicalStatus": _status("http://terminology.hl7.org/CodeSystem/condition-clinical", chance.choice(("active", "resolved"))),
-                "verificationStatus": _status("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed"),
+                "clinicalStatus": _status("condition-clinical", chance.choice(("active", "resolved"))),
+                "verificationStatus": _status("condition-ver-status", "confirmed"),
                 "code": {"coding": [{"system": system, "code": code}], "text": text}, "recordedDate": _day(chance),
             }  # fmt: skip
     for number, (system, code, text, share) in enumerate(MEDICINES):
         if chance.random() < share:
             yield {
-                "resourceType": "MedicationRequest", "id": f"{identifier}-m{number}", "subject": about, "status": "active", "intent": "order",
+                "resourceType": "MedicationRequest", "id": f"{identifier}-m{number}", "subject": about, "status": "active",
+                "intent": "order",
                 "medicationCodeableConcept": {"coding": [{"system": system, "code": code}], "text": text}, "authoredOn": _day(chance),
             }  # fmt: skip
     for visit in range(chance.randint(1, 4)):
@@ -116,7 +121,9 @@ def ordinary(identifier: str, chance: random.Random) -> Iterator[Resource]:
 
 
 def write_population(folder: Path, size: int, seed: int) -> Iterator[int]:
-    """Write `<Type>.<number>.ndjson.gz` files; yields the number of people written so far. Raises FileExistsError for a folder with files."""
+    """Write `<Type>.<number>.ndjson.gz` files; yields the number of people written so far.
+
+    Raises FileExistsError for a folder with files."""
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(folder)
@@ -162,7 +169,7 @@ class _Writer:
 
 
 def _status(system: str, code: str) -> Resource:
-    return {"coding": [{"system": system, "code": code}]}
+    return {"coding": [{"system": f"http://terminology.hl7.org/CodeSystem/{system}", "code": code}]}
 
 
 def _day(chance: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""Which neuromuscular diseases a patient has on file, for counting: the diagnosis condition of the rules, asked of every disease at once."""
+"""Which neuromuscular diseases a patient has on file, for counting: the rules' condition `diagnosis`, asked of all diseases at once."""
 
 from __future__ import annotations
 

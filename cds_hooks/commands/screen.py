@@ -47,7 +47,9 @@ def screen(
         whole = _input(storage, source)
         found = tuple(sorted(storage.files(whole)))
         if not any(source_of(file) in ("lines", "document") for file in found):
-            raise StopError(Exit.USAGE, f"{source}: found no .ndjson and no .json file", "Give the folder of a Bulk Data export or of Bundles.")
+            raise StopError(
+                Exit.USAGE, f"{source}: found no .ndjson and no .json file", "Give the folder of a Bulk Data export or of Bundles."
+            )
         place = storage.whole(out)
         if fresh:
             storage.remove(f"{place}.unfinished")
@@ -81,7 +83,7 @@ def _run(job: Job) -> JsonObject:
         return job.run()
     except StopError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - Spark's errors hold stacks and may quote data: only their kind and the file go on
         text = str(error)
         if "OtherKnowledgeError" in text:
             raise StopError(
@@ -177,8 +179,8 @@ def _watching(spark: Any) -> Iterator[Any]:  # noqa: ANN401 - pyspark is an extr
 def _say(told: Mapping[str, Any], out: str) -> None:
     people = told["patients"]
     lines = [
-        f"{people['screened']} of {people['all']} patients screened, {people['withFindings']} with findings "
-        f"({told['findings']} findings of {len(told['rules'])} rules)"
+        f"{people['screened']} of {people['all']} patients screened",
+        f"{people['withFindings']} with findings: {told['findings']} findings of {len(told['rules'])} rules",
     ]
     lines += [f"not screened: {count} patient(s): {reason}" for reason, count in told["notScreened"].items()]
     lines += [f"not read: {count} piece(s) of text: {reason}" for reason, count in told["problems"].items()]

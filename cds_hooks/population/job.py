@@ -112,7 +112,9 @@ class Job:
     def _join_medications(self, place: str) -> None:
         """Give each patient the Medications that the patient's resources name, under any of the names they are known by."""
         medications = self._rows([MEDICATIONS]).selectExpr("explode(names) as name", "kind", "url", "body")
-        named = self._rows(range(self.plan.parts)).where("size(names) > 0").selectExpr("part", "patient", "explode(names) as name").distinct()
+        named = (
+            self._rows(range(self.plan.parts)).where("size(names) > 0").selectExpr("part", "patient", "explode(names) as name").distinct()
+        )
         joined = named.join(medications, "name").select("part", "patient", "kind", "url", "body").distinct()
         joined.write.mode("overwrite").partitionBy("part").parquet(place)
 

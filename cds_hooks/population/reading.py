@@ -105,7 +105,7 @@ def _rows(item: Item, people: Mapping[str, str], text: bytes | None) -> Iterator
 
 
 def _people(items: Iterable[Item]) -> dict[str, str]:
-    """fullUrl -> Patient.id of one Bundle; a Patient without id is called by the end of its fullUrl."""
+    """From fullUrl to Patient.id in one Bundle; a Patient without id is called by the end of its fullUrl."""
     found: dict[str, str] = {}
     for item in items:
         if item.kind == "Patient" and item.full_url:

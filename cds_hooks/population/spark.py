@@ -68,9 +68,11 @@ def session(master: str, settings: Mapping[str, str]) -> Iterator[Any]:
         builder = builder.config(name, value)
     try:
         spark = builder.getOrCreate()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - Java's errors come in many kinds and with stacks
         raise StopError(
-            Exit.FAILED, f"Spark did not start with master {master} ({type(error).__name__})", "Is the master's address right, and does it run?"
+            Exit.FAILED,
+            f"Spark did not start with master {master} ({type(error).__name__})",
+            "Is the master's address right, and does it run?",
         ) from None
     try:
         yield spark

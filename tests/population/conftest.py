@@ -12,6 +12,15 @@ from cds_hooks import cli
 from cds_hooks.population.spark import missing
 from tests.population.support import SECRET, Screen
 
+LEAK = "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"  # py4j leaves its sockets to the collector
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of this folder live with py4j."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.filterwarnings(LEAK))
+
 
 @pytest.fixture(autouse=True)
 def spark() -> None:

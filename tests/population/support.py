@@ -27,7 +27,6 @@ KEYS = Keys(SECRET)
 Screen = Callable[..., tuple[int, str, dict[str, Any]]]
 
 
-
 def export(folder: Path, resources: Iterable[Resource], *, files: int = 2, extra: Mapping[str, bytes] | None = None) -> Path:
     """A Bulk Data export: resources in any order over several files a type, every other one compressed. `extra` is put at their ends."""
     folder.mkdir()
