@@ -81,6 +81,10 @@ class Screener:
         self._door = NoServer()
         self._renew()
 
+    def close(self) -> None:
+        """End the event loop; a worker process keeps its screener to its end."""
+        self._runner.close()
+
     def _renew(self) -> None:
         """Load the knowledge, at first and after an engine was lost."""
         self.knowledge = self._load()

@@ -95,6 +95,9 @@ def _ours(master: str) -> dict[str, str]:
     }
     if master.startswith("local"):
         found["spark.sql.shuffle.partitions"] = "16"
+        cores = re.search(r"\d+", master)
+        # Spark takes idle Python workers in turn, and each has to load the rules once.
+        found["spark.python.factory.idleWorkerMaxPoolSize"] = cores[0] if cores else str(os.cpu_count() or 1)
     if LOOPBACK.fullmatch(master):
         found |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return found

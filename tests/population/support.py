@@ -64,12 +64,14 @@ class Listening:
         return self.last
 
 
-def over_http(folder: Path, people: Mapping[str, tuple[Resource, ...]], as_of: datetime) -> dict[str, list[dict[str, Any]]]:
+def over_http(
+    folder: Path, people: Mapping[str, tuple[Resource, ...]], as_of: datetime, knowledge: Knowledge
+) -> dict[str, list[dict[str, Any]]]:
     """Findings of a patient-view call with the whole record as prefetch, as rows of the findings table, by keyed patient.
 
     The answer's cards are compared on the way: each finding is on the card that the table says.
     """
-    listening = Listening(Knowledge.load())
+    listening = Listening(knowledge)
     found: dict[str, list[dict[str, Any]]] = {}
     with running(folder, cast("FakeKnowledge", listening), clock=lambda: as_of) as service:
         for patient, record in people.items():

@@ -9,6 +9,7 @@ import pytest
 
 from fhir_fixtures import Resource, patients
 from fhir_fixtures.population import population
+from rules.knowledge import Knowledge
 from tests.population.support import KEYS, Screen, export, over_http, table
 
 ALL = patients()
@@ -27,7 +28,7 @@ def test_every_invented_and_generated_patient_gets_the_findings_of_the_call_over
     found: dict[str, list[dict[str, Any]]] = {KEYS.patient(one): [] for one in people}
     for row in table(tmp_path / "out", "findings"):
         found[row.pop("patient")].append(row)
-    expected = over_http(tmp_path, people, ALL[0].as_of)
+    expected = over_http(tmp_path, people, ALL[0].as_of, Knowledge.load())
     assert sum(map(len, expected.values())) > 400
     for name, patient in ((one, KEYS.patient(one)) for one in people):
         assert found[patient] == expected[patient], name
