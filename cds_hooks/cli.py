@@ -134,7 +134,7 @@ def screen(
         typer.Option(metavar="TYPE,...", help="Types that the export was made with, besides those it shows; all: every type read."),
     ] = None,
     parts: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Pieces of work that are kept when a run stops.", show_default="by size")
+        int | None, typer.Option(min=1, max=1000, help="Pieces of work that are kept when a run stops.", show_default="by size")
     ] = None,
     conf: Annotated[
         list[str] | None, typer.Option(metavar="spark.NAME=VALUE", help="A setting of Spark; may be given several times.")

@@ -30,6 +30,7 @@ from rules.extract import TYPES
 __all__ = ["screen"]
 
 PART_BYTES = 512 * 1024 * 1024  # of the export, for one part: what a stopped run does again at most
+MOST_PARTS = 64  # each task that reads the export writes a file for each
 FILE = re.compile(r"(?:file|hdfs|s3a?|abfss?|gs):/[^\s,;'\"]+")
 
 
@@ -59,7 +60,7 @@ def screen(
             hook=hook,
             on=as_of.isoformat(),
             types=wanted,
-            parts=parts or min(1000, 1 + sum(file.size for file in found) // PART_BYTES),
+            parts=parts or min(MOST_PARTS, 1 + sum(file.size for file in found) // PART_BYTES),
             knowledge=fingerprint(knowledge),
             version=version("neuromuscular-cds"),
             key=keys.mac("screen"),

@@ -170,11 +170,12 @@ class Job:
 
     def _rows(self, parts: Iterable[int] | None, table: str = "rows") -> Any:  # noqa: ANN401 - pyspark is an extra
         """Rows of these parts, of all when None; the folder of a part without rows is not there."""
-        whole = self.spark.read.schema(READ).parquet(f"{self.work}/{table}")
+        place = f"{self.work}/{table}"
+        reader = self.spark.read.schema(READ).option("basePath", place)
         if parts is None:
-            return whole
-        wanted = list(parts)
-        return whole.where(f"part in ({', '.join(map(str, wanted))})") if wanted else whole.where("false")
+            return reader.parquet(place)
+        there = [f"{place}/part={part}" for part in parts if self._has(table, part)]
+        return reader.parquet(*there) if there else self._frame([], READ)
 
 
 def _paths(files: Iterable[File]) -> list[str]:

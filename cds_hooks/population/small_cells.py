@@ -1,8 +1,8 @@
 """Hiding small numbers of people in what is printed, so that nobody can be recognised by them.
 
-A number from 1 to 10 is hidden (0 is shown). That is not enough where a total of the same people is known: the hidden rest could be
-worked out. So in a group whose parts add up to a known total, further parts are hidden, the smallest first, until at least two are hidden and
-they add up to 11 or more.
+A number from 1 to 10 is hidden (0 is shown). That is not enough where a total of the same people is known: the hidden rest could be worked
+out. So in a group whose parts add up to a known total, further parts are hidden, the smallest first, until at least two are hidden and they
+add up to 11 or more.
 """
 
 from __future__ import annotations

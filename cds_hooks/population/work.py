@@ -66,7 +66,7 @@ def _cells(
         elif row.kind == "Medication":
             yield (MEDICATIONS, row.kind, None, row.url, list(row.names), row.body, "", None, 0, 0)
         elif row.kind not in kinds or row.patient is None:
-            others[row.kind, row.patient is None] += 1
+            others[row.kind, row.kind in kinds] += 1  # of a type that rules read, but of nobody; or of another type
         if row.patient is not None and (row.kind in kinds or not row.kind):
             part = zlib.crc32(row.patient.encode()) % parts
             yield (part, row.kind, row.patient, row.url, list(row.names), row.body, row.problem, None, 0, 0)

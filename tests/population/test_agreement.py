@@ -17,7 +17,7 @@ BROKEN = b'{"resourceType":"Condition","id":"x","subject":{"reference":"Patient/
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_invented_and_generated_patient_gets_the_findings_of_the_call_over_http(tmp_path: Path, screen: Screen) -> None:
     people: dict[str, tuple[Resource, ...]] = {one.patient_id: one.record for one in ALL}
     people |= {one.id: one.resources for one in population(100, 11)}

@@ -59,7 +59,7 @@ def cluster(folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_two_workers_give_the_same_output_as_one_machine(tmp_path: Path, screen: Screen) -> None:
     source = export(tmp_path / "export", [resource for one in population(150, 3) for resource in one.resources])
     assert screen(source, tmp_path / "here", "--types", "all")[0] == 0

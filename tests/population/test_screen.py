@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from cds_hooks import cli
 from cds_hooks.population.job import Job
 from fhir_fixtures import patient as fixture
-from tests.population.support import KEYS, Screen, export, table
+from tests.population.support import KEYS, SECRET, Screen, export, table
+from tests.support.bulk_server import bulk_server
 from tests.support.doubles import bundle, condition, order, patient
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MG = {"coding": [{"system": "http://snomed.info/sct", "code": "230686005"}]}
 WEIGHT = {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}
 
@@ -90,7 +92,8 @@ def test_whatever_an_export_holds_is_screened_or_reported(tmp_path: Path, screen
     assert [(one["file"], one["line"]) for one in problems] == [("MedicationRequest.0.ndjson", first + add) for add in (0, 2, 3)]
     assert problems[0]["patient"] == KEYS.patient("damaged")
     assert "reason" in problems[1]
-    assert summary["ofNobody"] == {"Condition": 1, "Organization": 1}
+    assert summary["ofNobody"] == {"Condition": 2}  # "odd id!" is no id, so its Condition names nobody
+    assert summary["notUsed"] == {"Organization": 1}
     assert summary["filesNotRead"] == ["notes.txt"]
     assert summary["patients"]["notScreened"] == 3
 
@@ -139,3 +142,24 @@ def test_a_file_that_is_cut_off_stops_the_run_and_is_named(tmp_path: Path, scree
     assert code == 4
     assert "Observation.ndjson.gz" in "".join(said.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_from_a_server_is_screened_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fixture("als_new")
+    resources: dict[str, list[dict[str, Any]]] = {"Patient": [], "Condition": []}
+    for one in found.record:
+        resources.setdefault(str(one["resourceType"]), []).append(one)
+    monkeypatch.setenv("NMCDS_SECRET", SECRET)
+    with bulk_server() as server:
+        server.resources = resources
+        command = ["nmcds", "export-from", server.url("open-errors"), "--out", str(tmp_path / "export"), "--screen", str(tmp_path / "out")]
+        monkeypatch.setattr("sys.argv", [*command, "--on", "2026-11-22"])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+    assert stopped.value.code == 1  # the server reported errors, so types without a file are not known to be empty
+    (row,) = table(tmp_path / "out", "patients")
+    assert row["screened"]
+    assert {one["type"] for one in row["unread"]} >= {"Flag", "Device"}
+    assert row["diseases"] == ["als"]
+    assert len(table(tmp_path / "out", "findings")) == row["findings"] > 0
+    assert [one["reason"] for one in table(tmp_path / "out", "problems")] == ["the exporting server reported an error"]

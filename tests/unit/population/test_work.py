@@ -177,7 +177,7 @@ def test_what_no_rule_reads_and_what_is_of_nobody_is_counted() -> None:
     )
     cells: list[Any] = list(read_documents([(json.dumps(inner).encode(), "x.json")], parts=4, kinds=frozenset(("Condition",))))
     assert [(one[0], one[1]) for one in cells if one[0] != OTHERS] == [(MEDICATIONS, "Medication")]
-    assert {(one[1], one[6], one[9]) for one in cells if one[0] == OTHERS} == {("Condition", "nobody", 1), ("Claim", "nobody", 1)}
+    assert {(one[1], one[6], one[9]) for one in cells if one[0] == OTHERS} == {("Condition", "nobody", 1), ("Claim", "", 1)}
 
 
 def test_a_plan_says_what_is_different() -> None:
