@@ -121,9 +121,22 @@ class Job:
     def _exported(self) -> tuple[str, ...]:
         """Types that the export was made of: those in it, those its manifest or file names speak of, those the user named."""
         seen = {row[0] for row in self._rows(None).where("kind != ''").select("kind").distinct().collect()}
-        manifests = [self.storage.read_json(file.path) for file in self.plan.files if source_of(file) == "manifest"]
+        manifests = [self._manifest(file) for file in self.plan.files if source_of(file) == "manifest"]
         told = frozenset[str]().union(*map(exported_by_manifest, manifests), exported_by_name(self.plan.files), self.plan.types)
         return tuple(sorted((seen | told) & (self.kinds | {"Medication"})))
+
+    def _manifest(self, file: File) -> object:
+        try:
+            found = self.storage.read_json(file.path)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or "resourceType" in found:
+            raise StopError(
+                Exit.USAGE,
+                f"{file.name} is not the manifest of a Bulk Data export",
+                "Mend it, take it away, or give a Bundle another name.",
+            )
+        return found
 
     def _screen(self, part: int, setup: Setup, place: str) -> None:
         rows = self._rows([part]).select("patient", "kind", "url", "body", "problem")

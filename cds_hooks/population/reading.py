@@ -23,6 +23,7 @@ __all__ = ["DAMAGED", "Row", "names_of_medication", "read_document", "read_text"
 KIND = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 OWNER = re.compile(rb'"reference"\s*:\s*"(?:https?://[^"?#\s]{1,2000}/)?Patient/([A-Za-z0-9._~-]{1,256})(?:/_history/[^"]{1,256})?"')
 OWN_ID = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9._~-]{1,256})"')
+PATIENT = re.compile(rb'"resourceType"\s*:\s*"Patient"\s*,\s*"id"\s*:\s*"([A-Za-z0-9._~-]{1,256})"')
 DAMAGED = "a line of the export could not be read"
 
 
@@ -53,15 +54,14 @@ def read_text(text: bytes) -> list[Row]:
     except MalformedError as error:
         return _broken(text, f"{error.path}: {error.message}")
     rows: list[Row] = []
-    if page.failed:
-        rows.append(Row("OperationOutcome", problem="the exporting server reported an error"))
-    if page.hollow:
-        rows.append(Row("Bundle", problem="an entry of the Bundle has no resource"))
     whole = not isinstance(value, dict) or value.get("resourceType") != "Bundle"
     people = _people(page.items)
     for item in page.items:
         rows += _rows(item, people, text if whole else None)
-    return rows
+    told = ["the exporting server reported an error"] if page.failed else []
+    told += ["an entry of the Bundle has no resource"] if page.hollow else []
+    owners = sorted({row.patient for row in rows if row.patient is not None})
+    return [*rows, *(row for problem in told for row in _incomplete(owners, problem))]
 
 
 def read_document(content: bytes) -> list[Row]:
@@ -104,6 +104,11 @@ def _rows(item: Item, people: Mapping[str, str], text: bytes | None) -> Iterator
         yield Row(item.kind)
 
 
+def _incomplete(owners: Iterable[str], problem: str) -> list[Row]:
+    """A Bundle that is not whole: what is missing may have been anything of anybody in it."""
+    return [Row("", owner, problem=problem) for owner in owners] or [Row("", problem=problem)]
+
+
 def _people(items: Iterable[Item]) -> dict[str, str]:
     """From fullUrl to Patient.id in one Bundle; a Patient without id is called by the end of its fullUrl."""
     found: dict[str, str] = {}
@@ -124,6 +129,6 @@ def _broken(text: bytes, problem: str) -> list[Row]:
     kinds = KIND.findall(text)
     kind = kinds[0].decode() if kinds else ""
     if kind == "Bundle":
-        return [Row(kind, problem=problem)]
+        return _incomplete(sorted({name.decode() for name in OWNER.findall(text) + PATIENT.findall(text)}), problem)
     owners = OWN_ID.findall(text)[:1] if kind == "Patient" else OWNER.findall(text)
     return [Row(kind, owner.decode(), problem=problem) for owner in dict.fromkeys(owners)] or [Row(kind, problem=problem)]

@@ -88,6 +88,7 @@ def _ours(master: str) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.pyspark.python": sys.executable,
         "spark.driver.memory": "2g",
+        "spark.hadoop.fs.permissions.umask-mode": "077",  # the rows and the output are patient data
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",

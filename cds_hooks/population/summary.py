@@ -16,12 +16,10 @@ FINDING = ("rule", "version", "title", "pathway", "stage", "indicator", "asks", 
 def tables(screened: Any, problems: Any, blocks: Any, names: Mapping[str, str], setup: Setup) -> dict[str, Any]:  # noqa: ANN401 - an extra
     """The findings (one row each), patients (one row each, also those who could not be screened), rules, problems (text not read)."""
     findings = screened.selectExpr("patient", "explode(findings) as one").selectExpr("patient", *(f"one.{name}" for name in FINDING))
-    told = screened.select("patient", "screened", "problem", "resources", "unread", "diseases", "blockedInUse", "notChecked")
+    told = ("patient", "screened", "problem", "resources", "unread", "diseases", "blockedInUse", "notChecked", "size(findings) as findings")
     return {
         "findings": findings,
-        "patients": told.join(findings.groupBy("patient").count().withColumnRenamed("count", "findings"), "patient", "left").na.fill(
-            0, ["findings"]
-        ),
+        "patients": screened.selectExpr(*told),
         "rules": _rules(findings),
         "problems": _problems(problems, blocks, names, setup),
     }

@@ -96,6 +96,8 @@ def test_whatever_an_export_holds_is_screened_or_reported(tmp_path: Path, screen
     assert summary["notUsed"] == {"Organization": 1}
     assert summary["filesNotRead"] == ["notes.txt"]
     assert summary["patients"]["notScreened"] == 3
+    for path in ((tmp_path / "out"), *(tmp_path / "out").rglob("*")):
+        assert not path.stat().st_mode & 0o077, f"others may read {path.name}"
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:

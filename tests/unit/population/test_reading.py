@@ -88,7 +88,7 @@ def test_a_medication_is_known_by_its_id_and_its_entry() -> None:
         (b"7", "", None),
         (b"\xff", "", None),
         (b"[" * 500, "", None),
-        (b'{"resourceType":"Bundle","entry":[{"resource":7}]}', "Bundle", None),
+        (b'{"resourceType":"Bundle","entry":[{"resource":7}]}', "", None),
         (b'{"id":"x"}', "", None),
         (b'{"resourceType":"Condition","resourceType":"Patient","subject":{"reference":"Patient/a"}}', "Condition", "a"),
     ],
@@ -108,6 +108,15 @@ def test_an_error_of_the_exporting_server_is_a_problem_and_a_remark_is_none() ->
     assert [row.problem for row in rows(outcome())] == ["the exporting server reported an error"]
     assert rows(outcome("information")) == []
     assert [row.problem for row in rows(bundle(entry=[{"fullUrl": "urn:uuid:x"}]))] == ["an entry of the Bundle has no resource"]
+
+
+def test_a_bundle_that_is_not_whole_makes_everything_unknown_for_everybody_in_it() -> None:
+    whole = bundle(patient("a"), condition(of="Patient/b"))
+    for broken in (bundle(patient("a"), condition(of="Patient/b"), outcome()), {**whole, "entry": [*whole["entry"], {}]}):
+        problems = [(row.kind, row.patient) for row in rows(broken) if row.problem]
+        assert problems == [("", "a"), ("", "b")]
+    cut = json.dumps(bundle(patient("a"), condition(of="Patient/b"))).encode()[:-3]
+    assert [(row.kind, row.patient) for row in read_text(cut)] == [("", "a"), ("", "b")]
 
 
 def test_a_document_may_be_compressed_and_must_be_whole() -> None:
