@@ -13,7 +13,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-kill check format bench docs engine-million lock clean
+.PHONY: help setup setup-population serve test test-kill check format bench bench-population docs engine-million lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -22,6 +22,12 @@ setup: $(READY) ## Make the virtual environment in .venv from requirements.lock
 
 $(READY): requirements.lock pyproject.toml tools/setup.sh
 	@sh tools/setup.sh
+
+setup-population: .venv/.ready-population ## Add Spark (450 MB) for `nmcds screen` and its tests; needs Java 17 or newer
+
+.venv/.ready-population: $(READY) requirements-population.lock
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-build-isolation -r requirements-population.lock
+	@touch $@
 
 serve: $(READY) ## Run the service (HOST=127.0.0.1 PORT=8000)
 	@$(BIN)/nmcds serve --host "$(HOST)" --port "$(PORT)"
@@ -44,6 +50,9 @@ format: $(READY) ## Lay out the code the one way
 
 bench: $(READY) ## Measure CPU per call, latency and memory; results go to bench/results
 	@$(BIN)/python -m bench
+
+bench-population: .venv/.ready-population ## Measure `nmcds screen` (ARGS="1000 10000 100000": patients; long)
+	@$(BIN)/python -m bench.population $(or $(ARGS),1000 10000)
 
 docs: $(READY) ## Generate the reference pages and check every link and example
 	@$(BIN)/python -m tools.docs

@@ -152,6 +152,51 @@ def check(
 
 
 @app.command()
+def screen(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="Folder of a FHIR Bulk Data export (NDJSON, also .gz) or of Bundles.")],
+    out: Annotated[str, typer.Option(metavar="FOLDER", help="New folder for the tables and the summary.")],
+    hook: Annotated[Literal["patient-view", "encounter-start", "encounter-discharge"], typer.Option(help="The moment of the calls.")] = (
+        "patient-view"
+    ),
+    on: Day = None,
+    master: Annotated[str, typer.Option(help="Where Spark runs: this machine, or a cluster such as spark://HOST:7077.")] = "local[*]",
+    types: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE,...", help="Types that the export was made with, besides those it shows; all: every type read."),
+    ] = None,
+    parts: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Pieces of work that are kept when a run stops.", show_default="by size")
+    ] = None,
+    conf: Annotated[
+        list[str] | None, typer.Option(metavar="spark.NAME=VALUE", help="A setting of Spark; may be given several times.")
+    ] = None,
+    rules: Folder = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished run of the same output.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Screen every patient of an export with the same rules as the service: findings as Parquet and NDJSON, a summary by rule.
+
+    A type of which the export has no file is unknown, not absent, unless its manifest or --types says that it was looked for. A run that
+    was stopped goes on where it was. Exit code 1 when something could not be read or screened. Needs Java 17 and the extra `population`.
+
+    [bold]Examples[/]
+    \b
+      nmcds screen export/ --out found --on 2026-11-22
+      nmcds screen export/ --out found --types all --conf spark.driver.memory=8g
+      nmcds screen hdfs:///exports/today --out hdfs:///found/today --master spark://head:7077
+    """
+    from cds_hooks.commands.screen import screen as run  # noqa: PLC0415 - help must be quick
+
+    day = on.date() if on else None
+    raise typer.Exit(
+        run(
+            source, out=out, hook=hook, on=day, master=master, types=types or [], parts=parts, conf=conf or [], rules=rules, fresh=fresh,
+            json=as_json,
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def explain(rule_id: RuleId, rules: Folder = None, as_json: AsJson = False) -> None:
     """Tell one rule in plain words: when it fires, what it proposes, on what evidence, who checked it.
 
@@ -176,6 +221,79 @@ def fixtures(as_json: AsJson = False) -> None:
     from cds_hooks.commands.fixtures import list_fixtures  # noqa: PLC0415 - help must be quick
 
     raise typer.Exit(list_fixtures(json=as_json))
+
+
+@app.command()
+def report(
+    found: Annotated[Path, typer.Argument(metavar="OUT", help="The --out folder of a screen.")],
+    html: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")],
+) -> None:
+    """Make a page to print of what a screen found: diseases, overdue reviews, blocked drugs in use, what was not checked. Counts only,
+    small ones hidden.
+
+    [bold]Example[/]
+    \b
+      nmcds report found --html report.html
+    """
+    from cds_hooks.commands.report import report as run  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(run(found, html))
+
+
+@app.command("export-from")
+def export_from(
+    server: Annotated[
+        str, typer.Argument(metavar="FHIR_BASE", help="Base URL of the FHIR server; listed in NMCDS_FHIR_SERVERS or loopback.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files; an unfinished export there is taken up again.")],
+    client_id: Annotated[str | None, typer.Option(metavar="ID", help="Who we are to the authorization server.")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="Private key, PEM or JWK: RSA (RS384) or EC P-384 (ES384).")] = None,
+    kid: Annotated[str | None, typer.Option(metavar="ID", help="Id of the registered key.", show_default="the kid of the JWK")] = None,
+    token_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Token endpoint.", show_default="from .well-known/smart-configuration")
+    ] = None,
+    scope: Annotated[str, typer.Option(help="Scope to ask for.")] = "system/*.rs",
+    group: Annotated[str | None, typer.Option(metavar="ID", help="Export the members of this Group, not all patients.")] = None,
+    types: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE,...", help="Types to ask for.", show_default="what the rules read")
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0.01, max=240, help="How long to wait for the server at most.")] = 24,
+    screen: Annotated[str | None, typer.Option(metavar="FOLDER", help="Screen the export at once, into this new folder.")] = None,
+    on: Day = None,
+) -> None:
+    """Get a population out of a FHIR server: FHIR Bulk Data $export, with a token of SMART Backend Services.
+
+    [bold]Examples[/]
+    \b
+      nmcds export-from https://fhir.example.org/r4 --out export --client-id nmcds --key key.json
+      nmcds export-from https://fhir.example.org/r4 --out export --group registry --client-id nmcds --key key.pem --kid k1 --screen found
+    """
+    from cds_hooks.commands.export_from import export_from as run  # noqa: PLC0415 - help must be quick
+
+    day = on.date() if on else None
+    raise typer.Exit(
+        run(
+            server, out=out, client_id=client_id, key=key, kid=kid, token_url=token_url, scope=scope, group=group, types=types or [],
+            hours=hours, screen=screen, on=day,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def population(
+    patients: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="How many people.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="New or empty folder for the files.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 1,
+) -> None:
+    """Invent a population: the invented patients with new ids among ordinary people, as a Bulk Data export to try `screen` on.
+
+    [bold]Example[/]
+    \b
+      nmcds population --patients 1000 --seed 7 --out export
+    """
+    from cds_hooks.commands.population import population as run  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(run(patients, seed, out))
 
 
 @rules_app.command("lint")

@@ -9,7 +9,7 @@ from enum import Enum
 
 from cds_hooks.body import JsonObject
 
-__all__ = ["Owner", "Patient"]
+__all__ = ["Owner", "Patient", "named"]
 
 # The element that names the patient, where it is not `subject` (FHIR R4).
 ELEMENTS = {
@@ -28,6 +28,8 @@ ELEMENTS = {
     "VisionPrescription": "patient",
 }
 REFERENCE = re.compile(r"(?:(?P<base>https?://[^?#]{1,2000})/)?Patient/(?P<id>[A-Za-z0-9._~-]{1,256})(?:/_history/[A-Za-z0-9._~-]{1,256})?")
+
+BARE = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 
 
 class Owner(Enum):
@@ -77,6 +79,28 @@ class Patient:
         if found["base"] is None or not self.bases or found["base"] in self.bases:
             return Owner.THIS
         return Owner.OTHER
+
+
+def named(resource: JsonObject) -> tuple[str, ...]:
+    """The patients that a resource says it belongs to: ids, or urn: names as they stand. `Patient(id).owner` says THIS of each id.
+
+    Empty when it names none: no reference, a logical or conditional one, a contained patient, a Group."""
+    kind = resource.get("resourceType")
+    if kind == "Patient":
+        own = resource.get("id")
+        return (own,) if isinstance(own, str) else ()
+    values = _actors(resource) if kind == "Appointment" else (resource.get(ELEMENTS.get(str(kind), "subject")),)
+    return tuple(dict.fromkeys(found for value in values if (found := _name(value)) is not None))
+
+
+def _name(value: object) -> str | None:
+    reference = value.get("reference") if isinstance(value, dict) else None
+    if not isinstance(reference, str):
+        return None
+    if reference.startswith("urn:") or BARE.fullmatch(reference):
+        return reference
+    found = REFERENCE.fullmatch(reference)
+    return found["id"] if found else None
 
 
 def _actors(appointment: JsonObject) -> Iterator[object]:

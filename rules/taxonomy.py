@@ -50,6 +50,10 @@ class Taxonomy:
         node = self._node_of.get(concept)
         return node is not None and not self.is_finding(node)
 
+    def node(self, concept: str) -> str:
+        """The node a concept hangs on; the concept itself when it is a node, or hangs on none."""
+        return self._node_of.get(concept, concept)
+
     def below(self, node: str) -> frozenset[str]:
         """The node, its descendants and the code lists of them all; findings stand for themselves only."""
         found = {node}

@@ -281,6 +281,10 @@ class Terminology:
         """The taxonomy concepts above a concept, nearest first."""
         return self._taxonomy.ancestors(concept)
 
+    def node(self, concept: str) -> str:
+        """The taxonomy concept that a code list hangs on; the concept itself when it is one, or when none is known."""
+        return self._taxonomy.node(concept)
+
     def of_kind(self, kind: str) -> frozenset[str]:
         """Every name of one kind of the vocabulary, such as the gene symbols."""
         return frozenset(name for name, known in self._names.kinds.items() if known == kind)
