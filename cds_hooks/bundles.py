@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cds_hooks.body import JsonObject
 
-__all__ = ["Item", "MalformedError", "Page", "distinct", "is_subset", "read_page"]
+__all__ = ["Item", "MalformedError", "Page", "distinct", "is_failure", "is_subset", "read_page"]
 
 HARMLESS = ("information", "success")  # tuples: a value that is no text may be asked for
 # Issue types that say "not everything", whatever their severity (http://hl7.org/fhir/R4/valueset-issue-type.html).
@@ -71,7 +71,7 @@ def read_page(value: object, path: str) -> Page:
             continue
         inner_resource = _object(inner, f"{place}.resource")
         if _type(inner_resource, f"{place}.resource") == "OperationOutcome":
-            failed = failed or _is_failure(inner_resource)
+            failed = failed or is_failure(inner_resource)
             continue
         full_url = entry.get("fullUrl")
         search = entry.get("search")
@@ -136,7 +136,8 @@ def _next(bundle: JsonObject, path: str) -> str | None:
     return None
 
 
-def _is_failure(outcome: JsonObject) -> bool:
+def is_failure(outcome: JsonObject) -> bool:
+    """Does an OperationOutcome say that something is missing or wrong, rather than remark on it?"""
     issues = outcome.get("issue")
     if not isinstance(issues, list) or not issues:
         return True

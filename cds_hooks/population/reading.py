@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import orjson
 
 from cds_hooks.body import parse_json
-from cds_hooks.bundles import Item, MalformedError, read_page
+from cds_hooks.bundles import Item, MalformedError, is_failure, read_page
 from cds_hooks.errors import BadJson
 from cds_hooks.ownership import named
 
@@ -58,7 +58,8 @@ def read_text(text: bytes) -> list[Row]:
     people = _people(page.items)
     for item in page.items:
         rows += _rows(item, people, text if whole else None)
-    told = ["the exporting server reported an error"] if page.failed else []
+    remark = isinstance(value, dict) and value.get("resourceType") == "OperationOutcome" and not is_failure(value)
+    told = ["the exporting server reported an error"] if page.failed and not remark else []
     told += ["an entry of the Bundle has no resource"] if page.hollow else []
     owners = sorted({row.patient for row in rows if row.patient is not None})
     return [*rows, *(row for problem in told for row in _incomplete(owners, problem))]
