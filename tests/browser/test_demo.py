@@ -153,6 +153,6 @@ def test_the_request_and_the_response_stand_beside_the_cards(running: Running, b
 
 
 def test_a_phone_needs_no_sideways_scrolling(running: Running, browser: Browser) -> None:
-    for path in ("/", "/?patient=mg_thymoma", "/rules", "/rules/mg-gen-first-line", "/docs"):
+    for path in ("/", "/?patient=mg_thymoma", "/rules", "/rules/mg-gen-first-line", "/docs", "/insights", "/suppressed"):
         with browser.tab(running.url, size=PHONE) as tab:
             assert tab.open(path).overflow() == 0, path

@@ -100,6 +100,8 @@ def test_a_corrupt_file_and_the_copy_put_in_its_place(service: Service, tmp_path
         source.backup(copy)
     source.close()
     copy.close()
+    service.parts.writer.flush()
+    service.parts.database.engine.dispose()  # a connection that is open would go on with the pages that it knows
     for name in ("nmcds.sqlite3-wal", "nmcds.sqlite3-shm"):
         (tmp_path / name).unlink(missing_ok=True)
     path.write_bytes(b"\xa5" * path.stat().st_size)

@@ -17,7 +17,7 @@ from tests.support.asgi import Client
 from tests.support.tokens import BASE, write_registry
 
 OPEN = {"/healthz", "/readyz"}
-GUARDED = {"/cds-services", "/cds-services/{service_id}", "/cds-services/{service_id}/feedback"}
+GUARDED = {"/cds-services", "/cds-services/{service_id}", "/cds-services/{service_id}/feedback", "/suppressed", "/suppressed/lift"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ def test_without_a_token_there_is_nothing_but_liveness_and_readiness(tmp_path: P
     [
         ("rules", {"/rules", "/rules/{rule_id}", "/leaflets", "/leaflets/{name}", "/static/{name}"}),
         ("docs", {"/docs", "/openapi.json", "/static/{name}"}),
+        ("fhir", {"/fhir/metadata", "/fhir/{kind}", "/fhir/{kind}/{id}"}),
         ("metrics", {"/metrics"}),
     ],
 )
