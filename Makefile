@@ -12,7 +12,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench docs engine-million lock clean
+.PHONY: help setup serve test check check-deploy format bench docs engine-million lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -41,9 +41,21 @@ format: $(READY) ## Lay out the code the one way
 bench: $(READY) ## Measure CPU per call, latency and memory; results go to bench/results
 	@$(BIN)/python -m bench
 
-docs: $(READY) ## Generate the reference pages and check every link and example
+docs: .venv/.ready-docs ## Generate the reference pages, check every link and example, build the site in build/site
 	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m pytest -q tests/docs
+	@rm -rf build/site
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -c docs -d build/doctrees . build/site
+	@$(BIN)/python -m tools.check_site build/site
+
+check-deploy: .venv/.ready-deploy ## Check deploy/ and the Dockerfile with the linters of their formats
+	@BIN=$(BIN) sh tools/check_deploy.sh
+
+# What only these two need is added to the environment from its own lock file, which has the same versions of everything else.
+.venv/.ready-%: requirements-%.lock $(READY)
+	@echo "adding the packages of requirements-$*.lock to .venv (once)"
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-build-isolation -r requirements-$*.lock
+	@touch $@
 
 engine-million: $(READY) ## Compare both engines on a million random cases (long)
 	@$(BIN)/python -m tests.generative.engine.million 1000000

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Pin all dependencies with hashes for every platform; no index address goes into the files.
-# requirements.lock: everything, for development and CI. requirements-runtime.lock: the same versions for the container: the service with PostgreSQL and tracing.
+# requirements.lock: for development and CI. The others pin the same versions. requirements-runtime.lock: for the container, the service with PostgreSQL and
+# tracing. requirements-docs.lock and requirements-deploy.lock: what the documentation site and the linters of deploy/ need besides.
 set -eu
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .venv/bin/uv)
@@ -12,5 +13,7 @@ pin() {
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
         --custom-compile-command "make lock" "$@"
 }
-pin --all-extras pyproject.toml -o requirements.lock
+pin --extra dev --extra postgresql --extra tracing pyproject.toml -o requirements.lock
 pin --constraint requirements.lock --no-annotate --extra postgresql --extra tracing pyproject.toml -o requirements-runtime.lock
+pin --constraint requirements.lock --no-annotate --extra docs pyproject.toml -o requirements-docs.lock
+pin --constraint requirements.lock --no-annotate --extra deploy pyproject.toml -o requirements-deploy.lock
