@@ -1,6 +1,6 @@
 """The site that `make docs` builds in build/site (Sphinx).
 
-Its source is the repository as it stands, so a link between pages works on a code host and on the site alike, and a dead one stops the build.
+Its source is the repository as it stands, so a link between pages works on a code host and on the site, and a dead one stops the build.
 A new page in docs/ is picked up by the patterns in docs/index.md.
 """
 
