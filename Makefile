@@ -12,7 +12,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check check-deploy format bench docs engine-million lock clean
+.PHONY: help setup serve test check check-deploy format bench docs site engine-million lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -41,9 +41,12 @@ format: $(READY) ## Lay out the code the one way
 bench: $(READY) ## Measure CPU per call, latency and memory; results go to bench/results
 	@$(BIN)/python -m bench
 
-docs: .venv/.ready-docs ## Generate the reference pages, check every link and example, build the site in build/site
+docs: $(READY) ## Generate the reference pages, check every link and example, build the site
 	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m pytest -q tests/docs
+	@$(MAKE) --no-print-directory site
+
+site: .venv/.ready-docs ## Build the documentation site in build/site; a dead link stops it
 	@rm -rf build/site
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -c docs -d build/doctrees . build/site
 	@$(BIN)/python -m tools.check_site build/site

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ import yaml
 from starlette.routing import Route
 
 from cds_hooks.cli import app as commands
+from cds_hooks.public import PAGES
+from cds_hooks.registry import load_registry
 from cds_hooks.settings import Settings
 from tests.support.service import running
 
@@ -62,21 +63,18 @@ def test_each_setting_that_is_named_exists(file: Path) -> None:
     assert set(re.findall(r"\bNMCDS_[A-Z_]*[A-Z]\b", file.read_text(encoding="utf-8"))) <= known
 
 
-def test_the_settings_can_be_read(tmp_path: Path) -> None:
+def test_the_settings_and_the_registry_can_be_read() -> None:
     given = dict(line.split("=", 1) for line in literals())
     mounted = container(manifest("Deployment"))["volumeMounts"][0]["mountPath"]
-    registry = tmp_path / "registry.toml"
-    registry.write_bytes((PRODUCTION / "registry.toml").read_bytes())
     assert given["NMCDS_REGISTRY_FILE"] == f"{mounted}/registry.toml"
-    settings = Settings.load({**given, "NMCDS_REGISTRY_FILE": str(registry)})
+    settings = Settings.load({**given, "NMCDS_REGISTRY_FILE": str(PRODUCTION / "registry.toml")})
     assert settings.url == "https://" + manifest("Ingress")["spec"]["rules"][0]["host"]
+    assert load_registry(PRODUCTION / "registry.toml")
 
 
-def test_the_example_of_a_registry_is_toml_and_holds_no_private_key() -> None:
-    text = (PRODUCTION / "registry.toml").read_text(encoding="utf-8")
-    assert tomllib.loads(text)["client"]
-    assert "PRIVATE" not in text
-    assert '"d"' not in text
+def test_from_outside_only_calls_and_pages_without_patient_data_can_be_reached() -> None:
+    paths = {path["path"] for path in manifest("Ingress")["spec"]["rules"][0]["http"]["paths"]}
+    assert paths == {"/cds-services", *PAGES["rules"]}
 
 
 @pytest.mark.parametrize("file", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
