@@ -7,6 +7,8 @@
 # The container listens on every address, so it refuses to start without a client registry: see docs/how-to/run-behind-a-proxy.md.
 
 FROM python:3.12-slim-bookworm AS builder
+# The compiler is not in the image that runs, and Debian keeps no old versions of it to pin.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*

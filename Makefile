@@ -13,7 +13,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-population serve test test-kill check format bench bench-population docs engine-million lock clean
+.PHONY: help setup setup-population serve test test-kill check check-deploy format bench bench-population docs site engine-million lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -24,10 +24,6 @@ $(READY): requirements.lock pyproject.toml tools/setup.sh
 	@sh tools/setup.sh
 
 setup-population: .venv/.ready-population ## Add Spark (450 MB) for `nmcds screen` and its tests; needs Java 17 or newer
-
-.venv/.ready-population: $(READY) requirements-population.lock
-	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-build-isolation -r requirements-population.lock
-	@touch $@
 
 serve: $(READY) ## Run the service (HOST=127.0.0.1 PORT=8000)
 	@$(BIN)/nmcds serve --host "$(HOST)" --port "$(PORT)"
@@ -54,9 +50,24 @@ bench: $(READY) ## Measure CPU per call, latency and memory; results go to bench
 bench-population: .venv/.ready-population ## Measure `nmcds screen` (ARGS="1000 10000 100000": patients; long)
 	@$(BIN)/python -m bench.population $(or $(ARGS),1000 10000)
 
-docs: $(READY) ## Generate the reference pages and check every link and example
+docs: $(READY) ## Generate the reference pages, check every link and example, build the site
 	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m pytest -q tests/docs
+	@$(MAKE) --no-print-directory site
+
+site: .venv/.ready-docs ## Build the documentation site in build/site; a dead link stops it
+	@rm -rf build/site
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -c docs -d build/doctrees . build/site
+	@$(BIN)/python -m tools.check_site build/site
+
+check-deploy: .venv/.ready-deploy ## Check deploy/ and the Dockerfile with the linters of their formats
+	@BIN=$(BIN) sh tools/check_deploy.sh
+
+# What only these few need is added to the environment from its own lock file, which has the same versions of everything else.
+.venv/.ready-%: requirements-%.lock $(READY)
+	@echo "adding the packages of requirements-$*.lock to .venv (once)"
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-build-isolation -r requirements-$*.lock
+	@touch $@
 
 engine-million: $(READY) ## Compare both engines on a million random cases (long)
 	@$(BIN)/python -m tests.generative.engine.million 1000000

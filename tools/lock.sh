@@ -1,7 +1,8 @@
 #!/bin/sh
 # Pin all dependencies with hashes for every platform; no index address goes into the files.
-# requirements.lock: everything but Spark, for development and CI. requirements-runtime.lock: the same versions for the container: the service
-# with PostgreSQL and tracing. requirements-population.lock: the same versions with Spark (some 450 MB), for `make setup-population`.
+# requirements.lock: for development and CI. The others pin the same versions. requirements-runtime.lock: for the container, the service with PostgreSQL and
+# tracing. requirements-docs.lock, requirements-deploy.lock, requirements-population.lock: what the documentation site, the linters of deploy/ and Spark
+# (some 450 MB) need besides.
 set -eu
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .venv/bin/uv)
@@ -16,3 +17,5 @@ pin() {
 pin --extra dev --extra postgresql --extra tracing pyproject.toml -o requirements.lock
 pin --constraint requirements.lock --no-annotate --extra postgresql --extra tracing pyproject.toml -o requirements-runtime.lock
 pin --constraint requirements.lock --no-annotate --extra population pyproject.toml -o requirements-population.lock
+pin --constraint requirements.lock --no-annotate --extra docs pyproject.toml -o requirements-docs.lock
+pin --constraint requirements.lock --no-annotate --extra deploy pyproject.toml -o requirements-deploy.lock

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import is_loopback
-from tools import check_version, lint_fhir_import, lint_rules_purity
+from tools import check_site, check_version, lint_fhir_import, lint_rules_purity
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,6 +70,33 @@ def test_no_other_way_to_the_network_is_taken() -> None:
     ways = ("urllib.request", "http.client", "PyJWKClient", "asyncio.open_connection", "create_connection")
     sources = [path for folder in ("cds_hooks", "rules", "fhir_fixtures") for path in (ROOT / folder).rglob("*.py")]
     assert [path.name for path in sources if any(way in path.read_text(encoding="utf-8") for way in ways)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<script async src="https://cdn.example.org/a.js"></script>',
+        "<script src=//cdn.example.org/a.js></script>",
+        '<link rel="stylesheet" href="https://fonts.example.org/a.css">',
+        "<img alt='' src='http://example.org/a.png'>",
+        "<style>@import 'https://example.org/a.css';</style>",
+        "<style>a { background: url(//example.org/a.png) }</style>",
+    ],
+)
+def test_a_page_of_the_site_that_loads_from_another_host_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(text, encoding="utf-8")
+    assert len(list(check_site.problems(tmp_path))) == 1
+    assert check_site.main([str(tmp_path)]) == 1
+
+
+def test_a_page_of_the_site_may_link_anywhere_and_load_its_own_files(tmp_path: Path) -> None:
+    text = '<a href="https://example.org">x</a><img src="a.png"><link href="_static/a.css"><script src="../b.js"></script>'
+    (tmp_path / "index.html").write_text(text, encoding="utf-8")
+    assert check_site.main([str(tmp_path)]) == 0
+
+
+def test_no_site_is_not_a_good_site(tmp_path: Path) -> None:
+    assert check_site.main([str(tmp_path)]) == 2
 
 
 def test_the_version_and_the_changelog_agree() -> None:
