@@ -345,6 +345,8 @@ def rules_lock(
 ) -> None:
     """Lock id, version and meaning of every rule in rules/knowledge.lock. Refuses meaning that changed without a new version.
 
+    Also takes the changelog lines "rule-id X.Y.Z: ..." into rules/history.csv, the version history on the page of a rule.
+
     [bold]Examples[/]
     \b
       nmcds rules lock
