@@ -154,7 +154,8 @@ def _show(found: Sequence[Change], *, calls: int, names: tuple[str, str]) -> Non
         for one in (change for change in found if change.patient == patient):
             out.print(Text.assemble("  ", (f"{one.kind:8}", style[one.kind]), f"{one.rule} at {one.hook}"))
             for what, was, now in one.parts if one.kind == "changed" else _gist(one):
-                out.print(Text.assemble("    ", (f"{what}: ", "dim"), plain(_difference(was, now))), soft_wrap=True)
+                said = _difference(was, now) if one.kind == "changed" else "; ".join((*was, *now))
+                out.print(Text.assemble("    ", (f"{what}: ", "dim"), plain(said)), soft_wrap=True)
     if found:
         table = Table("rule", "version", "gained", "lost", "changed", "patients", box=None, pad_edge=False, header_style="bold")
         for rule in sorted({one.rule for one in found}):
@@ -176,10 +177,8 @@ def _gist(one: Change) -> Iterable[Part]:
 
 def _difference(was: Sequence[str], now: Sequence[str]) -> str:
     """One text before and after; of a list, what went (-) and what came (+)."""
-    if len(was) <= 1 and len(now) <= 1:
-        return _step("".join(was), "".join(now))
-    if not was or not now:
-        return "; ".join((*was, *now))
+    if len(was) == len(now) == 1:
+        return _step(*was, *now)
     gone = [f"- {text}" for text in was if text not in now]
     come = [f"+ {text}" for text in now if text not in was]
     return "; ".join((*gone, *come)) or "in another order"
