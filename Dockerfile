@@ -2,7 +2,7 @@
 #
 #   docker build -t neuromuscular-cds .
 #   docker run --read-only --tmpfs /tmp -v nmcds-data:/data -v "$PWD/registry.toml:/etc/nmcds/registry.toml:ro" \
-#       -e NMCDS_REGISTRY_FILE=/etc/nmcds/registry.toml -p 8000:8000 neuromuscular-cds
+#       -e NMCDS_REGISTRY_FILE=/etc/nmcds/registry.toml -e NMCDS_BASE_URL=https://cds.example.org -p 8000:8000 neuromuscular-cds
 #
 # The container listens on every address, so it refuses to start without a client registry: see docs/how-to/run-behind-a-proxy.md.
 

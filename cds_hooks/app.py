@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from cds_hooks.canary import Canary, Examples
 from cds_hooks.cards import Renderer
-from cds_hooks.clients import Clients, clients
+from cds_hooks.clients import Clients, callers, clients
 from cds_hooks.discovery import Service, discovery, services
 from cds_hooks.edge import Edge
 from cds_hooks.errors import (
@@ -42,6 +42,8 @@ from cds_hooks.invoke import Health, Invoker
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.observe import Metrics, configure_logs, log_event
 from cds_hooks.openapi import document
+from cds_hooks.public import kept
+from cds_hooks.registry import Client
 from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.writer import Writer
@@ -80,7 +82,7 @@ def create_app(
     knowledge: Knowledge,
     *,
     fhir: FhirReader | None = None,
-    who: Clients | None = None,
+    registry: Sequence[Client] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     vocabularies: Vocabularies = Vocabularies(),  # noqa: B008 - it never changes
     extend: Callable[[FastAPI], None] | None = None,
@@ -91,10 +93,11 @@ def create_app(
 
     Raises SettingsError where the service must not start.
     """
-    known = who or clients(settings)
+    registry = registry or callers(settings)
     offered = services(knowledge)
     metrics = Metrics()
     database = Database(settings.database_url, settings.secret)
+    known = clients(registry, settings, database, metrics, clock)
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings, metrics)
     health = Health()
@@ -131,6 +134,7 @@ def create_app(
         await asyncio.to_thread(spans.close)
         writer.close()
         reader.close()
+        known.close()
         database.close()
 
     app = FastAPI(
@@ -145,11 +149,10 @@ def create_app(
     )
     app.state.parts = Parts(settings, knowledge, database, writer, metrics, known, offered, vocabularies, canary, watch)
     app.openapi = lambda: document(TITLE, knowledge.version, offered, app.routes)  # type: ignore[method-assign]
-    found = orjson.dumps(discovery(offered))
 
     async def discover(request: Request) -> Response:
-        await known.identify(request)
-        return Response(found, media_type="application/json")
+        caller = await known.identify(request)
+        return Response(orjson.dumps(discovery(offered, caller.may_call)), media_type="application/json")
 
     # Endpoints are functions: Starlette would take a callable object for an ASGI application.
     async def call(request: Request) -> Response:
@@ -161,12 +164,13 @@ def create_app(
     async def alive(_request: Request) -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
-    def ready(_request: Request) -> Response:
+    async def ready(_request: Request) -> Response:
         silent = canary.problems if canary is not None else ()
-        stored = () if _open(database) else ("storage is not available",)
-        problems = [Problem(text) for text in (*health.problems, *vocabularies.problems, *silent, *stored)]
+        stored = () if await asyncio.to_thread(_open, database) else ("storage is not available",)
+        found = (*health.problems, *vocabularies.problems, *silent, *stored, *await known.problems())
+        problems = [Problem(text) for text in found]
         if problems:
-            raise NotReady(problems)
+            raise NotReady(problems if registry is None else ())  # details are for this machine only; the log has them
         body = {"status": "ready", "canary": canary.state if canary is not None else "off"}
         return Response(orjson.dumps(body), media_type="application/json")
 
@@ -192,6 +196,7 @@ def create_app(
     app.add_middleware(Edge)
     if extend is not None:
         extend(app)
+    app.router.routes[:] = kept(app.router.routes, None if registry is None else settings.public_pages)
     return app
 
 
@@ -204,7 +209,7 @@ def from_environment() -> FastAPI:
 
     settings = Settings.load(os.environ)
     configure_logs(settings.log_level)
-    known = clients(settings)
+    registry = callers(settings)  # first: a service that may not start should say so at once
     found = load_vocabularies(settings)
     knowledge = Rules.load(
         settings.knowledge_dir,
@@ -216,7 +221,7 @@ def from_environment() -> FastAPI:
     examples = OfRules(knowledge)
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
-    return create_app(settings, knowledge, who=known, vocabularies=found, extend=getattr(pages, "mount", None), examples=examples)
+    return create_app(settings, knowledge, registry=registry, vocabularies=found, extend=getattr(pages, "mount", None), examples=examples)
 
 
 async def _lasting(one: Canary | RateWatch) -> None:

@@ -202,7 +202,7 @@ class Renderer:
         unchecked = _unchecked(findings, not_checked)
         parts: JsonObject = {
             "rules": [{"id": rule.id, "version": rule.version} for rule in one.rules],
-            "because": [_filled(fact=fact.fact, resource=fact.resource, date=fact.date) for fact in one.facts],
+            "because": [_because(fact) for fact in one.facts],
             "chain": [{"rule": step.rule, "concluded": step.concluded} for step in chain],
             "notChecked": [_filled(what=item.what, why=item.why) for item in unchecked],
             "withheld": [
@@ -272,6 +272,11 @@ def about(resource: JsonObject, patient: str) -> JsonObject:
         others = participants if isinstance(participants, list) else []
         return {**resource, "participant": [*others, {"actor": reference, "status": "needs-action"}]}
     return {**resource, SUBJECT.get(kind, "subject"): reference}
+
+
+def _because(fact: Because) -> JsonObject:
+    """A matched fact; `matchedBy` says when a drug was recognised by its name alone."""
+    return _filled(fact=fact.fact, resource=fact.resource, date=fact.date, matchedBy="name" if fact.by_name else None)
 
 
 def _filled(**members: str | None) -> JsonObject:

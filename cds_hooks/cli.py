@@ -27,7 +27,7 @@ Clinical decision support for neuromuscular disorders: run the service, ask it a
 [bold]Exit codes[/]
 \b
   0  all is well
-  1  found: a rule file with problems, a vignette or promise that fails
+  1  found: a rule file or client registry with problems, a vignette or promise that fails
   2  the command line, a setting or a file is wrong
   3  the knowledge cannot be loaded
   4  it could not be done: the port is taken, the rule engine stopped
@@ -54,6 +54,8 @@ app.add_typer(fhir_app, name="fhir")
 app.add_typer(codes_app, name="codes")
 audit_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Ask what the service said, and export the audit.")
 app.add_typer(audit_app, name="audit")
+clients_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check a client registry; sign a token to try it.")
+app.add_typer(clients_app, name="clients")
 
 
 def _version(wanted: bool) -> None:
@@ -405,6 +407,45 @@ def audit_whose(as_json: AsJson = False) -> None:
     from cds_hooks.commands.audit import whose  # noqa: PLC0415 - help must be quick
 
     raise typer.Exit(whose(json=as_json))
+
+
+@clients_app.command("check")
+def clients_check(registry: Annotated[Path, typer.Argument(metavar="REGISTRY.toml")], as_json: AsJson = False) -> None:
+    """Report all problems of a client registry at once, as "file: key: found, expected, did you mean"; without any, list the clients.
+
+    Nothing is connected to. Exit code 1 when there are problems.
+
+    [bold]Example[/]
+    \b
+      nmcds clients check registry.toml
+    """
+    from cds_hooks.commands.clients import check as run  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(run(registry, json=as_json))
+
+
+@clients_app.command("sign")
+def clients_sign(
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The exact address that will be called; it becomes aud.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Private key, PEM. It is read and never stored.")],
+    kid: Annotated[str, typer.Option(help="The kid that the registry has for the key.")],
+    issuer: Annotated[str, typer.Option(help="The issuer that the registry has for the client.")],
+    algorithm: Annotated[str | None, typer.Option(help="For RSA keys, when it is not RS384.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Claim tenant.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Claim sub.")] = None,
+    lifetime: Annotated[int, typer.Option(min=1, max=3600, help="Seconds until it expires.")] = 60,
+) -> None:
+    """Print a token that is good for one call of one endpoint: for trying a registration, not for an EHR in use.
+
+    [bold]Example[/]
+    \b
+      nmcds clients sign https://cds.example.org/cds-services --key private.pem --kid 2026-1 --issuer https://ehr.example.org
+    """
+    from cds_hooks.commands.clients import sign as run  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(
+        run(key=key, kid=kid, issuer=issuer, endpoint=endpoint, algorithm=algorithm, tenant=tenant, subject=subject, lifetime=lifetime)
+    )
 
 
 def main() -> None:

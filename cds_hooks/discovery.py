@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cds_hooks.body import JsonObject
@@ -93,6 +93,6 @@ def _service(hook: str, reads: tuple[str, ...]) -> Service:
     return Service(id=f"neuromuscular-{hook}", hook=hook, templates=templates, types=types)
 
 
-def discovery(found: Mapping[str, Service]) -> JsonObject:
-    """The body of GET /cds-services."""
-    return {"services": [service.describe() for service in found.values()]}
+def discovery(found: Mapping[str, Service], may_call: Callable[[str], bool] = lambda _: True) -> JsonObject:
+    """The body of GET /cds-services: the services that this caller may call."""
+    return {"services": [service.describe() for service in found.values() if may_call(service.id)]}

@@ -13,6 +13,7 @@
     ├── MissingData         NMCDS-110   412  processing
     ├── BodyIncomplete      NMCDS-111   400  incomplete
     ├── HttpProblem         NMCDS-112   as raised by the framework
+    ├── TooManyCalls        NMCDS-113   429  throttled
     ├── Unexpected          NMCDS-201   500  exception
     ├── StorageUnavailable  NMCDS-202   503  transient
     ├── NotReady            NMCDS-203   503  transient
@@ -50,6 +51,7 @@ __all__ = [
     "ServiceError",
     "SettingsError",
     "StorageUnavailable",
+    "TooManyCalls",
     "Unexpected",
     "UnknownService",
     "WrongHook",
@@ -185,6 +187,9 @@ class NotAuthenticated(ServiceError):
     issue = "login"
     text = "The caller could not be authenticated."
 
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
+
 
 class MissingData(ServiceError):
     """Required data could not be had from prefetch or FHIR server (CDS Hooks, "Prefetch Template": 412)."""
@@ -215,6 +220,18 @@ class HttpProblem(ServiceError):
     def __init__(self, status: int) -> None:
         super().__init__()
         self.status = status
+
+
+class TooManyCalls(ServiceError):
+    """The caller has used up its calls of this minute, or has too many under way (client registry); `Retry-After` says how long to wait."""
+
+    number = "NMCDS-113"
+    status = 429
+    issue = "throttled"
+    text = "Too many calls of this client; nothing was checked. Please call again with a new token."
+
+    def __init__(self, wait_s: int = 1) -> None:
+        super().__init__(headers={"Retry-After": str(wait_s)})
 
 
 class Unexpected(ServiceError):

@@ -98,10 +98,10 @@ class FeedbackReceiver:
 
     async def __call__(self, request: Request) -> Response:
         """Store and answer 200; the same report twice is stored once."""
-        service = self.services.get(request.path_params["service_id"])
-        if service is None:
-            raise UnknownService
         caller = await self.clients.identify(request)
+        service = self.services.get(request.path_params["service_id"])
+        if service is None or not caller.may_call(service.id):
+            raise UnknownService
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
         body = await read_body(request, self.settings.body_limit_bytes, self.settings.body_timeout_s)
         reports = read_feedback(parse_json(body))

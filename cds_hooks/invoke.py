@@ -74,11 +74,11 @@ class Invoker:
     async def __call__(self, request: Request) -> Response:
         """POST /cds-services/{id}: cards, or a ServiceError that `app` turns into an OperationOutcome."""
         started = time.monotonic()
+        caller = await self.clients.identify(request)
         service = self.services.get(request.path_params["service_id"])
-        if service is None:
+        if service is None or not caller.may_call(service.id):
             raise UnknownService
-        with self.trace.span("call", traceparent=request.headers.get("traceparent", ""), service=service.id) as span:
-            caller = await self.clients.identify(request)
+        with caller.place(), self.trace.span("call", traceparent=request.headers.get("traceparent", ""), service=service.id) as span:
             call = None
             try:
                 call = await self._read(request, service)

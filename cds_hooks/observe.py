@@ -22,8 +22,8 @@ __all__ = ["FIELDS", "Metrics", "configure_logs", "log_event", "plain"]
 LOGGER = "cds_hooks"
 FIELDS = frozenset(
     (
-        "cards", "clauses", "codes", "fetched", "foreign", "foreign_orders", "hook", "instance", "kind", "ms", "number", "problems",
-        "release", "resources", "rule", "rules", "service", "status", "suppressed", "system", "unread",
+        "cards", "clauses", "client", "codes", "fetched", "foreign", "foreign_orders", "hook", "instance", "kind", "ms", "number",
+        "problems", "reason", "release", "resources", "rule", "rules", "service", "status", "suppressed", "system", "unread",
     )
 )  # fmt: skip
 ENGINE_ERRORS = ("budget", "crash", "deadline", "difference", "poisoned")
@@ -115,6 +115,11 @@ class Metrics:
         )
         for kind in ENGINE_ERRORS:  # a counter that is there from the start shows its first increase
             self.engine.labels(kind)
+        self.refused = Counter("nmcds_callers_refused", "Calls without a good token by reason", ["reason"], registry=self.registry)
+        self.keys_not_read = Counter("nmcds_keys_not_read", "Failed readings of a client's key address", registry=self.registry)
+        self.tokens_unsafe = Counter(
+            "nmcds_tokens_remembered_here_only", "Calls let in while used tokens could not be stored", registry=self.registry
+        )
 
     def render(self) -> bytes:
         """The text of GET /metrics."""

@@ -40,10 +40,14 @@ def document(title: str, version: str, services: Mapping[str, Service], routes: 
         {
             "/cds-services": {"get": {"summary": "Discovery", "responses": {"200": {"description": "The services"}}}},
             "/cds-services/{service_id}": {
-                "post": _post("Call a service", "Envelope", "The cards", "Cards", identifier, ("400", "404", "412", "413", "415", "503")),
+                "post": _post(
+                    "Call a service", "Envelope", "The cards", "Cards", identifier, ("400", "401", "404", "412", "413", "415", "429", "503")
+                ),
             },
             "/cds-services/{service_id}/feedback": {
-                "post": _post("Send feedback", "FeedbackRequest", "Stored", None, identifier, ("400", "404", "413", "415", "503")),
+                "post": _post(
+                    "Send feedback", "FeedbackRequest", "Stored", None, identifier, ("400", "401", "404", "413", "415", "429", "503")
+                ),
             },
         }
     )

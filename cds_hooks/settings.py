@@ -96,6 +96,13 @@ def _servers(text: str) -> object:
     return found
 
 
+def _pages(text: str) -> object:
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not set(found) <= {"docs", "fhir", "metrics", "rules"}:
+        raise ValueError
+    return found
+
+
 def _choice(*allowed: str) -> Kind:
     return Kind("one of " + ", ".join(allowed), {name: name for name in allowed}.__getitem__)
 
@@ -108,6 +115,7 @@ SERVER = Kind("an https URL, or http on this machine, without query, fragment or
 NEW_FILE = Kind("the path of a file in an existing folder", _in_folder)
 ORIGINS = Kind("browser origins such as https://ehr.example.org, separated by commas, never *", _origins)
 COLLECTOR = Kind("an https URL, or an http URL of this machine, without query, fragment or user", _collector)
+PAGES = Kind("a list from docs, fhir, metrics, rules, separated by commas", _pages)
 SERVERS = Kind("https URLs of FHIR servers, separated by commas", _servers)
 
 
@@ -123,7 +131,9 @@ class Settings:
         default="127.0.0.1", metadata=_about(TEXT, "Address to listen on. Without a client registry only a loopback address is accepted.")
     )
     port: int = field(default=8000, metadata=_about(_number(0, 65535, int), "TCP port to listen on."))
-    base_url: str = field(default="", metadata=_about(URL, "Public base URL, used in card links. Empty: http://HOST:PORT."))
+    base_url: str = field(
+        default="", metadata=_about(URL, "Public base URL, in card links and as the audience of tokens. Empty: http://HOST:PORT.")
+    )
     database_url: str = field(
         default="sqlite:///nmcds.sqlite3",
         repr=False,
@@ -166,13 +176,30 @@ class Settings:
         default="checked", metadata=_about(_choice("checked", "durable", "reference"), "Rule engine. checked runs both and compares them.")
     )
     registry_file: Path | None = field(
-        default=None, metadata=_about(PATH, "Client registry (TOML). Not yet supported: the service refuses to start with it.")
+        default=None,
+        metadata=_about(
+            PATH,
+            "Client registry (TOML, docs/how-to/register-a-client.md): every call then needs a signed token. It is read at the start and "
+            "needs an https NMCDS_BASE_URL.",
+        ),
+    )
+    public_pages: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            PAGES,
+            "Pages served without a token when there is a client registry: rules (links in cards lead there), docs, fhir, metrics.",
+        ),
     )
     fhir_servers: tuple[str, ...] = field(
         default=(), metadata=_about(SERVERS, "FHIR base URLs that a request may name, besides loopback in open mode.")
     )
-    fhir_private: bool = field(default=False, metadata=_about(SWITCH, "Whether a listed FHIR server may be at a private network address."))
-    fhir_ca_file: Path | None = field(default=None, metadata=_about(PATH, "CA bundle (PEM) for FHIR servers instead of the public one."))
+    fhir_private: bool = field(
+        default=False,
+        metadata=_about(SWITCH, "Whether a listed FHIR server, or a key address of the registry, may be at a private network address."),
+    )
+    fhir_ca_file: Path | None = field(
+        default=None, metadata=_about(PATH, "CA bundle (PEM) for FHIR servers and key addresses instead of the public one.")
+    )
     cors_origins: tuple[str, ...] = field(default=(), metadata=_about(ORIGINS, "Browser origins that may call. None by default; never *."))
     body_limit_bytes: int = field(default=8 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Largest request body, in bytes."))
     body_timeout_s: float = field(

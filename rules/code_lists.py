@@ -6,7 +6,7 @@ Every problem of every file is reported together, each as "file: line n: what is
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Final
 
 from rules.quantity import Bridge, is_unit
 
-__all__ = ["KINDS", "CodeListError", "CodeLists", "CodeRow", "Member", "Node", "Word"]
+__all__ = ["KINDS", "CodeListError", "CodeLists", "CodeRow", "DrugName", "Member", "Node", "Word"]
 
 KINDS: Final = {
     "conditions.csv": "condition",
@@ -24,6 +24,9 @@ KINDS: Final = {
     "services.csv": "service",
     "additions.csv": "",  # has a column `kind`
 }
+
+
+NAME_KINDS: Final = ("brand", "combination", "ingredient", "other", "salt", "synonym")
 
 
 class CodeListError(ValueError):
@@ -76,6 +79,15 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class DrugName:
+    """A name that stands for a drug in text; without concept (kind other) it only keeps a shorter name inside it from matching."""
+
+    name: str
+    concept: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeLists:
     """All files as typed rows, in file order."""
 
@@ -91,13 +103,16 @@ class CodeLists:
     bridges: Mapping[str, tuple[Bridge, ...]]
     vocabulary: tuple[Word, ...]
     watched: tuple[Word, ...]
+    drug_names: tuple[DrugName, ...]
+    drug_contexts: tuple[Word, ...]
 
     @classmethod
     def read(cls, folder: Path) -> CodeLists:
         """Read every file of `folder`; raises CodeListError that names all problems."""
         reader = _Reader(folder)
+        rows = tuple(_code_rows(reader))
         lists = cls(
-            rows=tuple(_code_rows(reader)),
+            rows=rows,
             members=tuple(_members(reader)),
             nodes=tuple(_nodes(reader)),
             wide=tuple(_words(reader, "wide-codes.csv", "concept")),
@@ -117,6 +132,8 @@ class CodeLists:
                 Word(row["kind"], row["prefix"], row["kind"], row["display"])
                 for row in reader.rows("watched.csv", ("kind", "prefix", "display", "source"))
             ),
+            drug_names=tuple(_drug_names(reader, {row.concept for row in rows if row.kind == "medication"})),
+            drug_contexts=tuple(_words(reader, "drug-contexts.csv", "place")),
         )
         if reader.problems:
             raise CodeListError("\n".join(reader.problems))
@@ -190,6 +207,21 @@ def _words(reader: _Reader, name: str, means: str) -> Iterator[Word]:
             reader.problems.append(f"{name}: {row['system']} {row['code']}: code, {means} and source must be given")
             continue
         yield Word(row["system"], row["code"], row[means], row["display"])
+
+
+def _drug_names(reader: _Reader, known: Set[str]) -> Iterator[DrugName]:
+    """A name of several drugs must be a combination; every other name is of one drug, and `other` of none."""
+    seen: set[str] = set()
+    for row in reader.rows("drug-names.csv", ("name", "concept", "kind", "source")):
+        name, concept, kind = row["name"], row["concept"], row["kind"]
+        if kind not in NAME_KINDS or not name or not row["source"]:
+            reader.problems.append(f"drug-names.csv: {name}: kind must be one of {', '.join(NAME_KINDS)}, name and source must be given")
+        elif concept if kind == "other" else concept not in known:
+            reader.problems.append(f'drug-names.csv: {name}: found concept "{concept}", expected one of medications.csv (none for other)')
+        elif name in seen and kind != "combination":
+            reader.problems.append(f"drug-names.csv: {name}: stands twice; only a combination has several drugs")
+        seen.add(name)
+        yield DrugName(name, concept, kind)
 
 
 def _units(reader: _Reader) -> Iterator[tuple[str, str]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from rules.compile import Compiled, Producer
 from rules.facts import Presence
 from rules.findings import Because, ChainStep, NotChecked
 from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not
+from rules.patterns import Support
 from rules.world import World
 
 __all__ = ["Explainer", "Reasons"]
+
+_COUNTED: Final = {"ingredients_at_least", "at_least_times"}
 
 
 @dataclass(slots=True)
@@ -109,21 +113,44 @@ class Explainer:
 
     def provisional(self, node: Node, world: World) -> bool:
         """Does `node` hold only thanks to a diagnosis that is provisional or unconfirmed?"""
+        return self._only(node, world, _is_provisional)
+
+    def by_name(self, node: Node, world: World) -> bool:
+        """Does `node` hold only thanks to a drug recognised by its name?"""
+        return self._only(node, world, _is_by_name)
+
+    def _only(self, node: Node, world: World, weak: Callable[[Support], bool]) -> bool:
+        """Does `node` hold only thanks to resources that are `weak`?"""
         match node:
             case Leaf():
                 support = world.verdicts[node].support if world.verdicts[node].presence is Presence.PRESENT else ()
-                return bool(support) and all(one.provisional for one in support)
+                every = any if _COUNTED & {key for key, _ in node.table} else all  # two drugs of which one is weak are not two
+                return bool(support) and every(weak(one) for one in support)
             case Derived(kind, name):
                 makers = [one for one in self.makers(f"{kind}:{name}") if world.truth(f"fires:{one.rule.id}/{one.branch.id}")]
-                return bool(makers) and all(self.provisional(one.branch.include, world) for one in makers)
+                return bool(makers) and all(self._only(one.branch.include, world, weak) for one in makers)
             case All(parts):
-                return any(self.provisional(part, world) for part in parts)
-            case Any_(parts) | AtLeast(_, parts):
-                true = [part for part in parts if self.truth(part, world)]
-                return bool(true) and all(self.provisional(part, world) for part in true)
+                return any(self._only(part, world, weak) for part in parts)
+            case Any_(parts):
+                return self._short(1, parts, world, weak)
+            case AtLeast(count, parts):
+                return self._short(count, parts, world, weak)
             case Not():
                 return False
+
+    def _short(self, count: int, parts: tuple[Node, ...], world: World, weak: Callable[[Support], bool]) -> bool:
+        """Do `count` parts hold, but fewer without what is weak?"""
+        true = [part for part in parts if self.truth(part, world)]
+        return len(true) >= count > sum(not self._only(part, world, weak) for part in true)
 
     def makers(self, name: str) -> Iterable[Producer]:
         """Branches that can conclude `name`."""
         return self.compiled.producers.get(name, ())
+
+
+def _is_provisional(one: Support) -> bool:
+    return one.provisional
+
+
+def _is_by_name(one: Support) -> bool:
+    return one.by_name

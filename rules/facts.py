@@ -68,7 +68,8 @@ class Condition:
     and cannot be understood (so for every status of this module): such a resource is neither present nor absent.
 
     `onset` is onset[x] as a date (onsetAge is added to the birth date); `recorded` is recordedDate.
-    `abated` is true when any abatement[x] is present; `abatement` its date when it has one.
+    `abated` is true when any abatement[x] is present; `abatement` its date when it has one. `disputed` are the diseases between
+    which the codings of `code` disagree; `concepts` then holds what stands above them all instead.
     """
 
     ref: str
@@ -82,6 +83,7 @@ class Condition:
     severity: frozenset[str] = frozenset()
     body_sites: frozenset[str] = frozenset()
     origin: Origin = Origin.RECORD
+    disputed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +184,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """An AllergyIntolerance; substance and reaction-substance concepts together."""
+    """An AllergyIntolerance; substance and reaction-substance concepts together. `matched_by_name` marks recognition by text alone."""
 
     ref: str
     concepts: frozenset[str]
     clinical: str | None = None
     verification: str | None = None
     when: FhirDate | None = None
+    matched_by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from rules.words import fact_in_words
 
 __all__ = ["VERSION", "Knowledge"]
 
-VERSION = "2026.11.1"
+VERSION = "2026.11.2"
 HERE = Path(__file__).parent
 
 

@@ -17,6 +17,7 @@ __all__ = ["Speaker"]
 
 LEVELS: tuple[Indicator, ...] = ("info", "warning", "critical")
 BORROWING = {"encounter-start", "encounter-discharge"}
+BY_NAME_ONLY = "rests on a drug that was recognised by its name only: record it with a code"
 NOT_CHECKED_YET = "could not be ruled out, because data are missing"
 
 
@@ -198,6 +199,8 @@ class Speaker:
             if proposal.treats and asks:
                 continue
             barrier = self.barrier(proposal, world, reasons)
+            if barrier is None and proposal.treats and self.rests_on_a_name(proposal, branches, world):
+                barrier = (rule.id, BY_NAME_ONLY)
             if barrier is None and proposal.is_drug and open_exclusion:
                 barrier = (rule.id, "an exclusion of this rule " + NOT_CHECKED_YET)
             if barrier is not None:
@@ -209,6 +212,13 @@ class Speaker:
             wanted = ", ".join(sorted({thing_in_words(gap.what, self.terminology) for gap in reasons.missing}))
             text = {"resourceType": "Task", "text": f"Obtain or record: {wanted}"}
             yield Suggestion(f"Obtain or record: {wanted}", "create", draft_resource(text, rule.title, patient, self.terminology))
+
+    def rests_on_a_name(self, proposal: Proposal, branches: list[Branch], world: World) -> bool:
+        """Would this be proposed only because a drug was recognised by its name?"""
+        grounds = [branch.include for branch in branches if not proposal.branches or branch.id in proposal.branches]
+        if all(self.explainer.by_name(node, world) for node in grounds):
+            return True
+        return proposal.when is not None and self.explainer.by_name(proposal.when, world)
 
     def name(self, proposal: Proposal) -> str:
         """What a withheld proposal would have been."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rules.code_lists import Node
@@ -26,6 +26,7 @@ class Taxonomy:
             if not self.is_finding(node.id):
                 self._node_of.update(dict.fromkeys(node.lists, node.id))
         self._node_of.update({name: name for name in self.nodes})
+        self._disease_lines = {name: self.line(node) for name, node in self._node_of.items() if not self.is_finding(node)}
 
     def line(self, node: str) -> tuple[str, ...]:
         """The node and everything above it, nearest first."""
@@ -72,3 +73,28 @@ class Taxonomy:
             return concepts
         common = next((node for node in lines[min(undecided)] if all(node in lines[concept] for concept in undecided)), None)
         return concepts - undecided | ({common} if common else frozenset())
+
+    def disputed(self, claims: Sequence[frozenset[str]]) -> frozenset[str]:
+        """The diseases that the codings of one element name and that exclude each other: siblings under one common ancestor.
+
+        `claims` are the concepts of each coding. A disease and its parent agree; so do diseases of different trees, and
+        what a single coding claims. Findings never disagree.
+        """
+        found: set[str] = set()
+        for number, one in enumerate(claims):
+            for other in claims[number + 1 :]:
+                for left in one - other:
+                    for right in other - one:
+                        if self._exclude(left, right):
+                            found |= {left, right}
+        return frozenset(found)
+
+    def above_all(self, concepts: Iterable[str]) -> frozenset[str]:
+        """The nearest node above all of these diseases; empty when there is none."""
+        lines = [self._disease_lines[concept] for concept in concepts]
+        return frozenset({next(node for node in lines[0] if all(node in line for line in lines))}) if lines else frozenset()
+
+    def _exclude(self, left: str, right: str) -> bool:
+        """Are these two diseases of one tree, neither above the other?"""
+        one, other = self._disease_lines.get(left, ()), self._disease_lines.get(right, ())
+        return one[-1:] == other[-1:] != () and one[0] not in other and other[0] not in one

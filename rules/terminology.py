@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from rules.code_lists import CodeLists, CodeRow, Word
+from rules.drug_names import DrugNames, words
 from rules.expansion import Coded, Expansion
 from rules.names import Names
 from rules.quantity import Bridge
@@ -29,9 +30,15 @@ RXNORM: Final = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ATC: Final = "http://www.whocc.no/atc"
 CVX: Final = "http://hl7.org/fhir/sid/cvx"
 ORPHA: Final = "http://www.orpha.net"
-ICD: Final = frozenset({"http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm"})
+ICD: Final = {
+    "http://hl7.org/fhir/sid/icd-10": re.compile(r"[A-Z]\d\d\d{0,2}"),
+    "http://hl7.org/fhir/sid/icd-10-cm": re.compile(r"[A-Z]\d[0-9A-Z]{1,5}"),
+}
+"""What a tidy code looks like. Anything longer is no code: in Germany "G70.0 A" means that myasthenia was excluded."""
 
 _WORDS: Final = re.compile(r"[a-z0-9]+")
+_DOT: Final = re.compile(r"\s*\.\s*")
+_EDITION: Final = re.compile(r"http://snomed\.info/sct/\d{6,18}(/version/\d{8})?")
 _NONE: Final[frozenset[str]] = frozenset()
 _BEST: Final[Mapping[str, tuple[str, ...]]] = {
     "medication": (RXNORM, CVX, ATC),
@@ -80,7 +87,7 @@ class Terminology:
         self._product_systems = frozenset(word.system for word in lists.product_routes)
         self._units = dict(lists.units)
         self._bridges = dict(lists.bridges)
-        self._drug_names = _drug_names(trusted)
+        self._drug_names = DrugNames.of(lists, _official_names(trusted))
         self.watch = Watch(lists.watched)
 
     @classmethod
@@ -101,7 +108,10 @@ class Terminology:
     # -- codes to concepts
 
     def system(self, text: str) -> str:
-        """The canonical URI of a code system, whatever its spelling (urn:oid, https, trailing slash, upper case, spaces)."""
+        """The canonical URI of a code system, whatever its spelling.
+
+        urn:oid, https, trailing slash, upper case, spaces, a version after "|", the edition and version of SNOMED CT.
+        """
         known = self._systems.get(text)
         if known is not None:
             return known
@@ -119,6 +129,8 @@ class Terminology:
             return found
         system = self.system(system)
         code = _tidy(system, code)
+        if system in ICD and not ICD[system].fullmatch(code):
+            return _NONE
         if system == CONCEPT_SYSTEM:
             return frozenset({code}) if code in self._names.expansion else _NONE
         found = self._exact.get((system, code), _NONE)
@@ -144,16 +156,25 @@ class Terminology:
         return added - listed
 
     def coding_concepts(self, codeable: object) -> frozenset[str]:
-        """The concepts of every coding of a CodeableConcept; text never counts.
+        """The concepts of every coding of a CodeableConcept; text never counts, nor `userSelected`.
 
         A code that names only the parent of a disease leaves the choice to the other codings of the same element.
         """
-        found: frozenset[str] = _NONE
+        return self.agreed(codeable)[0]
+
+    def agreed(self, codeable: object) -> tuple[frozenset[str], frozenset[str]]:
+        """What the codings claim together, and the diseases between which they disagree (Duchenne and Becker).
+
+        Codings that name diseases which exclude each other claim only what stands above them all.
+        """
+        found, claims = _NONE, list[frozenset[str]]()
         for system, code in _codings(codeable):
             concepts = self.concepts(system, code)
-            if concepts:
+            if concepts and concepts not in claims:
+                claims.append(concepts)
                 found = found | concepts if found else concepts
-        return found
+        disputed = self._taxonomy.disputed(claims) if len(claims) > 1 else _NONE
+        return (found - disputed | self._taxonomy.above_all(disputed) if disputed else found), disputed
 
     def answers(self, codeable: object) -> frozenset[str]:
         """Our words for a coded answer (positive, yes, poor-metaboliser ...); empty when no coding is known."""
@@ -192,14 +213,8 @@ class Terminology:
         return {route for text in words if (route := next((route for word, route in self._product_words if word in text), None))}
 
     def drugs_named(self, codeables: Iterable[object]) -> frozenset[str]:
-        """Drugs whose full name stands as whole words in the text or a display; for drugs without a known code only."""
-        found: set[str] = set()
-        for text in _texts(codeables):
-            words = _WORDS.findall(text.lower())[:40]
-            for length in (1, 2, 3):
-                for place in range(len(words) - length + 1):
-                    found |= self._drug_names.get(" ".join(words[place : place + length]), _NONE)
-        return frozenset(found)
+        """Drugs named in the text or a display of CodeableConcepts, or the display of a Reference; for drugs without a known code only."""
+        return self._drug_names.named(_texts(codeables))
 
     def unit_alias(self, text: str) -> str | None:
         """The UCUM code of a unit text on the short list of common spellings; None otherwise."""
@@ -333,23 +348,23 @@ def _first_codings(words: Iterable[Word]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _drug_names(rows: Iterable[CodeRow]) -> dict[str, frozenset[str]]:
-    """Labels and official names of ingredients, in lower case words, for drugs that come without a known code."""
+def _official_names(rows: Iterable[CodeRow]) -> dict[str, frozenset[str]]:
+    """Labels and official names of ingredients, in lower case words."""
     found: dict[str, frozenset[str]] = {}
     for row in rows:
         if row.kind == "medication" and row.system in (RXNORM, ATC) and not row.product_level and "vaccine" not in row.concept:
-            for name in {" ".join(_WORDS.findall(text.lower())) for text in (row.label, row.display)}:
+            for name in {" ".join(words(text)) for text in (row.label, row.display)}:
                 found[name] = found.get(name, _NONE) | {row.concept}
     return found
 
 
 def _texts(codeables: Iterable[object]) -> list[str]:
-    """The text and the displays of CodeableConcepts."""
+    """The text and the displays of CodeableConcepts, and the displays of References."""
     found: list[object] = []
     for codeable in codeables:
         if isinstance(codeable, dict):
             codings = codeable.get("coding")
-            found.append(codeable.get("text"))
+            found += [codeable.get("text"), codeable.get("display")]
             found += [coding.get("display") for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
     return [item[:300] for item in found if isinstance(item, str)]
 
@@ -371,18 +386,23 @@ def _codings(codeable: object) -> list[tuple[str, str]]:
 
 
 def _plain(system: str) -> str:
-    """A system URI for comparison: lower case, http, no trailing slash, no spaces around it."""
-    plain = system.strip().rstrip("/").lower()
-    return "http://" + plain[8:] if plain.startswith("https://") else plain
+    """A system URI for comparison: lower case, http, without version, trailing slash and spaces around it."""
+    plain = system.partition("|")[0].strip().rstrip("/").lower()
+    if plain.startswith("https://"):
+        plain = "http://" + plain[8:]
+    return SNOMED if _EDITION.fullmatch(plain) else plain
 
 
 def _tidy(system: str, code: str) -> str:
-    """A code as it is looked up: no spaces around it, ICD-10 and ATC in capitals, ICD-10 without dot and dagger, CVX of two digits."""
+    """A code as it is looked up: no spaces around it, ICD-10 and ATC in capitals, ICD-10 without dot, dagger and placeholder dash,
+    CVX of two digits, ORPHA codes as bare numbers."""
     code = code.strip()
     if system in ICD:
-        return code.upper().replace(".", "").rstrip("*+\u2020")
+        return _DOT.sub("", code.upper()).rstrip("*+-\u2020 ")
     if system == ATC:
         return code.upper()
     if system == CVX and code.isdigit():
         return code.zfill(2)
+    if system == ORPHA and code[:6].upper() == "ORPHA:":
+        return code[6:].strip()
     return code

@@ -132,6 +132,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "status": "status {}",
     "tags": "with {}",
     "unit": "in {}",
+    "disputed": "whose codings name diseases that exclude each other: {}",
     "unless_other": "with no other condition of this kind that counts: {}",
     "upper_limits_above": "above {} times the upper limit of normal",
     "verification": "verification status {}",

@@ -58,4 +58,8 @@ def _greet(service: FastAPI) -> None:
     for problem in parts.vocabularies.problems:
         out.print(Text(f"Not ready: {problem}", style="red"), soft_wrap=True)
     out.print(Text("Draft knowledge, not clinically reviewed: not for the care of real patients.", style="yellow"))
-    out.print(Text(f"Try it      {parts.settings.url}/\nDiscovery   {parts.settings.url}/cds-services\nCtrl+C stops it."), soft_wrap=True)
+    registry = parts.settings.registry_file
+    first = (
+        f"Try it      {parts.settings.url}/" if registry is None else f"Callers     those of {registry.name}, with a token for each call"
+    )
+    out.print(Text(f"{first}\nDiscovery   {parts.settings.url}/cds-services\nCtrl+C stops it."), soft_wrap=True)

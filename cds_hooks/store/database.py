@@ -147,7 +147,15 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+_MIGRATING = threading.Lock()  # Alembic keeps its context in a module: one migration at a time in a process, whatever the database
+
+
 def _migrate(connection: Connection) -> None:
+    with _MIGRATING:
+        _migrate_alone(connection)
+
+
+def _migrate_alone(connection: Connection) -> None:
     if inspect(connection).has_table("alembic_version"):
         rows: Sequence[Any] = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
         if [row[0] for row in rows] == [HEAD]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from rules.extract.reading import Element, Reading, elements
+from rules.extract.reading import UNREADABLE, Element, Reading, elements
 from rules.extract.unmapped import in_conditions
 from rules.facts import Allergy, Condition, Origin, Relative
 from rules.fhir_date import Duration, FhirDate
@@ -15,22 +15,31 @@ __all__ = ["allergies", "conditions", "relatives"]
 
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
 _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
+_CERTAINTY = "http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
+_CERTAINTIES: Mapping[str, tuple[str, str | None]] = {
+    "G": ("confirmed", None), "V": ("provisional", None), "A": ("refuted", None), "Z": ("confirmed", "resolved"),
+}  # fmt: skip
+"""Diagnosesicherheit (KBV): gesichert, Verdacht, Ausschluss, Zustand nach; HL7 Germany basisprofil-de-r4, invariants icd-4 to icd-7."""
 _AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day", "wk": "week", "mo": "month", "a": "year"}
 
 
 def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Condition]:
     """A Condition (R4 9.2) whose code is on a list. Statuses are kept as they are: patterns decide what counts."""
     code = reading.codeable(resource, "code")
-    concepts = reading.concepts(code)
+    concepts, disputed = reading.terminology.agreed(code)
     reading.unmapped.update(in_conditions(code, reading.terminology))
+    clinical = reading.coded_status(resource, "clinicalStatus", _CLINICAL)
     verification = reading.coded_status(resource, "verificationStatus", _VERIFICATION)
+    if concepts:
+        by_code, clinical_by_code = _certainty(resource.get("code"))
+        verification, clinical = verification or by_code, clinical or clinical_by_code
     if verification == "refuted":
         concepts -= reading.terminology.added_concepts(code)
     if concepts:
         yield Condition(
             ref,
             concepts,
-            clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
+            clinical=clinical,
             verification=verification,
             onset=_date(resource, "onset", reading),
             recorded=reading.date(resource.get("recordedDate")),
@@ -39,7 +48,18 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
             severity=reading.answers(resource.get("severity")),
             body_sites=reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite")),
             origin=origin,
+            disputed=disputed,
         )
+
+
+def _certainty(code: object) -> tuple[str | None, str | None]:
+    """Both statuses as the German coding extension has them, for a Condition that states none."""
+    codings = elements(code.get("coding")) if isinstance(code, dict) else []
+    for extension in (item for coding in codings if "extension" in coding for item in elements(coding["extension"])):
+        value = extension.get("valueCoding")
+        if extension.get("url") == _CERTAINTY and isinstance(value, dict):
+            return _CERTAINTIES.get(str(value.get("code")), (UNREADABLE, None))
+    return None, None
 
 
 def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
@@ -60,16 +80,18 @@ def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
 
 
 def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Allergy]:
-    """An AllergyIntolerance (R4 9.1): its code and the substances of its reactions."""
-    substances = [reaction.get("substance") for reaction in elements(resource.get("reaction"))]
-    concepts = reading.concepts(reading.codeable(resource, "code"), *substances)
-    if concepts:
+    """An AllergyIntolerance (R4 9.1): its code and the substances of its reactions; a drug without a known code by its name."""
+    substances = [resource.get("code"), *(reaction.get("substance") for reaction in elements(resource.get("reaction")))]
+    concepts = reading.concepts(reading.codeable(resource, "code"), *substances[1:])
+    named = frozenset[str]() if concepts else reading.terminology.drugs_named(substances)
+    if concepts or named:
         yield Allergy(
             ref,
-            concepts,
+            concepts or named,
             clinical=reading.coded_status(resource, "clinicalStatus", _CLINICAL),
             verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
             when=_date(resource, "onset", reading) or reading.date(resource.get("recordedDate")),
+            matched_by_name=bool(named),
         )
 
 

@@ -157,7 +157,7 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
         if len(ingredients) == 1:
             strength = _strength(ingredients[0].get("strength"), reading)
     concepts = reading.concepts(*codeables)
-    named = frozenset[str]() if concepts else reading.terminology.drugs_named(codeables)
+    named = frozenset[str]() if concepts else reading.terminology.drugs_named([*codeables, resource.get("medicationReference")])
     reading.unmapped.update(in_medications(codeables, reading.terminology, named=bool(named)))
     if not concepts and not named:
         return None

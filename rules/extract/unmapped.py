@@ -5,7 +5,7 @@ Only codes of known systems that have the form of a code leave the record, witho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from rules.code_form import FORMS, form_problem
@@ -34,7 +34,7 @@ def in_medications(codeables: Iterable[object], terminology: Terminology, *, nam
     return _without_meaning(codings, chapter, terminology) if chapter else ()
 
 
-def _chapter(kind: str, systems: frozenset[str], codings: Iterable[tuple[str, str]], terminology: Terminology) -> str | None:
+def _chapter(kind: str, systems: Container[str], codings: Iterable[tuple[str, str]], terminology: Terminology) -> str | None:
     """The watched chapter of the first coding that has one; most records have none, so nothing else is done before."""
     for system, code in codings:
         if terminology.system(system) in systems:

@@ -35,7 +35,7 @@ YES = {"positive", "yes", "present"}
 NO = {"negative", "no", "absent"}
 
 DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "is"}
-CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "unless_other", "is"}
+CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "unless_other", "disputed", "is"}
 SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
 
 
@@ -180,6 +180,7 @@ class RawCondition:
     clinical: frozenset[str]
     recorded_within: Duration | None = None
     within_concept: Mapping[str, Names] | None = None
+    disputed: bool = False
     reads: tuple[str, ...] = ("Condition",)
 
     @property
@@ -213,9 +214,11 @@ class RawCondition:
                 date = fact.recorded or fact.onset
                 if date is None or not date.within(index.record.as_of, self.recorded_within):
                     continue
-            if self.stands(fact, index):
+            if self.stands(fact, index) or (self.disputed and not fact.disputed):
                 continue
             support.append(support_of("condition", fact, self.names))
+            if self.disputed:
+                support += [replace(support[-1], fact=f"condition:{name}") for name in sorted(fact.disputed)]
         return Verdict(Presence.PRESENT, tuple(support)) if support else self.quiet(index)
 
 
@@ -231,7 +234,7 @@ def condition(context: Context, table: Mapping[str, object]) -> RawCondition:
     within = duration(context, table["recorded_within"]) if "recorded_within" in table else None
     names = context.names(table["condition"])
     same = {name: context.names(name) for name in names} if table.get("unless_other") else None
-    return RawCondition(names, words("verification"), words("clinical"), within, same)
+    return RawCondition(names, words("verification"), words("clinical"), within, same, bool(table.get("disputed", False)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,12 @@ class Kin:
                     found.append(allergy)
         if not found:
             return self.quiet(index)
-        return Verdict(Presence.PRESENT, tuple(Support(f"{self.predicate}:{min(fact.concepts & self.names)}", fact.ref) for fact in found))
+        return Verdict(Presence.PRESENT, tuple(self.support(fact) for fact in found))
+
+    def support(self, fact: Relative | Allergy) -> Support:
+        """An entry as a reason."""
+        by_name = isinstance(fact, Allergy) and fact.matched_by_name
+        return Support(f"{self.predicate}:{min(fact.concepts & self.names)}", fact.ref, by_name=by_name)
 
 
 def _statuses(table: Mapping[str, object], key: str) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 Keys of a patient and of their entries are listed in `SECTIONS`; an entry is a concept id or a table with `concept`.
 Times are ISO texts or relative to the day of the vignette: "-30 days", "+2 weeks", "-48 hours" (from noon UTC), "today".
-An empty text leaves the element out (`verification = ""`). A name without a public code is coded in our own code system.
+`also` gives a diagnosis the codings of further concepts. An empty text leaves the element out (`verification = ""`).
+A name without a public code is coded in our own code system.
 """
 
 from __future__ import annotations

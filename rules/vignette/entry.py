@@ -32,7 +32,7 @@ _DOSE: Final = "mg_per_day mg_per_kg_day dosing_days days route reason status_re
 
 # Every section with the keys its entries may have.
 SECTIONS: Final[Mapping[str, str]] = {
-    "diagnoses": f"{_CODED} clinical verification onset recorded abated severity site new",
+    "diagnoses": f"{_CODED} also clinical verification onset recorded abated severity site new",
     "findings": f"{_CODED} when as present status",
     "medications": f"{_CODED} name kind status intent since until {_DOSE}",
     "drafts": f"{_CODED} name type status intent since until when {_DOSE}",
@@ -138,6 +138,17 @@ class Entry:
         if needed:
             raise ValueError(f"{self.where}: needs `concept`, or `code` with `system`")
         return {}
+
+    def codings(self) -> Json:
+        """The CodeableConcept of the entry, with the codings of the concepts in `also`."""
+        more = self.raw.get("also", [])
+        if not isinstance(more, list) or not all(isinstance(name, str) for name in more):
+            raise ValueError(f"{self.where}.also: found {more!r}, expected a list of concepts")
+        codings: list[object] = []
+        for codeable in (self.codeable(), *(self.maker.codeable(f"{self.where}.also", name) for name in more)):
+            found = codeable.get("coding")
+            codings += found if isinstance(found, list) else []
+        return {**self.codeable(), "coding": codings}
 
     def named(self, key: str) -> Json:
         """An option that is a concept, as CodeableConcept; the word "other" has a text and no code."""

@@ -39,7 +39,7 @@ def _diagnosis(maker: Maker, entry: Entry) -> None:
     made = maker.resource(
         "Condition",
         subject=SUBJECT,
-        code=entry.codeable(),
+        code=entry.codings(),
         clinicalStatus={}
         if verification == "entered-in-error"
         else code("condition-clinical", entry.choice("clinical", _CLINICAL, "resolved" if abated else "active")),

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cds_hooks.jwt_auth import LEEWAY_S
+from cds_hooks.registry import CLIENT, load_registry
 from cds_hooks.settings import Settings
 from rules.site import Site
+from tests.support.tokens import ES, write_registry
 from tools import docs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +22,7 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "fhir_fixtures/**/*.md", "tests/*.md", "rules/**/*.md", "bench/**/*.md")
     for path in ROOT.glob(pattern)
 )
+HOW_TO_REGISTER = ROOT / "docs" / "how-to" / "register-a-client.md"
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
@@ -66,6 +70,15 @@ def test_each_make_target_a_page_names_exists(page: Path) -> None:
         assert named in targets or named.startswith("test-"), f"{page.relative_to(ROOT)}: make {named}"
 
 
+def test_each_test_that_the_security_page_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
+    written = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert named - written == set()
+
+
 @each_page
 def test_each_toml_and_json_example_can_be_read(page: Path) -> None:
     for example in examples(page, "toml"):
@@ -88,6 +101,21 @@ def test_the_example_of_a_site_file_is_accepted(tmp_path: Path) -> None:
     site = Site.load(file)
     assert site.off == {"mg-pregnancy"}
     assert site.thresholds["validity.hepatitis"] == "6 months"
+
+
+def test_the_examples_of_a_client_registry_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "public.pem").write_text(ES.pem, encoding="utf-8")
+    inline, pinned = (load_registry(write_registry(tmp_path, example)) for example in examples(HOW_TO_REGISTER, "toml"))
+    assert [(key.kid, key.algorithm) for key in inline[0].keys] == [("2026-1", "ES384")]
+    assert pinned[0].jwks is not None
+
+
+def test_the_page_about_clients_tells_every_key_and_every_limit_as_it_is() -> None:
+    page = HOW_TO_REGISTER.read_text(encoding="utf-8")
+    assert [name for name in CLIENT if f"`{name}`" not in page and f"client.{name}]" not in page] == []
+    assert f"{LEEWAY_S} seconds of difference" in page
+    assert "`max_lifetime_s` | longest lifetime of a token | 300 |" in page
+    assert "600, 16" in page
 
 
 @pytest.mark.parametrize("name", ["settings.md", "errors.md", "rules.md", "conditions.md"])

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.doubles import request
 from tests.support.service import Service, running
+from tests.support.tokens import BASE, ES, VIEW, bearer, claims, write_registry
 
 PATH = "/cds-services/neuromuscular-patient-view"
 ORIGIN = "https://ehr.example.org"
@@ -53,3 +54,18 @@ def test_no_other_origin_may(named: Service, origin: str) -> None:
 
 def test_errors_carry_the_headers_too(named: Service) -> None:
     assert named.post(PATH, {}, {"origin": ORIGIN}).headers["access-control-allow-origin"] == ORIGIN
+
+
+def test_with_a_registry_the_preflight_needs_no_token_and_the_call_does(tmp_path: Path) -> None:
+    with running(tmp_path, cors_origins=(ORIGIN,), registry_file=write_registry(tmp_path), base_url=BASE) as service:
+        preflight = service.send("OPTIONS", PATH, headers={"origin": ORIGIN, **PREFLIGHT})
+        assert preflight.status == 200
+        assert "authorization" in preflight.headers["access-control-allow-headers"].lower()
+        refused = service.post(PATH, request(), {"origin": ORIGIN})
+        called = service.post(PATH, request(), {"origin": ORIGIN, **bearer(ES.sign(claims(aud=VIEW)))})
+        assert (refused.status, called.status) == (401, 200)
+        for answer in (preflight, refused, called):
+            assert answer.headers["access-control-allow-origin"] == ORIGIN
+            assert "access-control-allow-credentials" not in answer.headers
+        other = service.send("OPTIONS", PATH, headers={"origin": "https://evil.example", **PREFLIGHT})
+        assert "access-control-allow-origin" not in other.headers

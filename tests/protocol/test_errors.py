@@ -26,6 +26,7 @@ ISSUE_TYPES = {
     "processing",
     "incomplete",
     "exception",
+    "throttled",
     "transient",
 }
 

@@ -89,6 +89,14 @@ def test_what_silent_rules_could_not_check_is_told_once_on_the_last_card(service
     assert explanation(folded)["notChecked"] == [{"what": "PHQ-9", "why": "not in the record"}]
 
 
+def test_the_explanation_says_when_a_drug_was_recognised_by_its_name(service: Service) -> None:
+    [card] = cards(service, finding(because=(Because("med:azathioprine", "MedicationRequest/m1", by_name=True), Because("age"))))
+    assert explanation(card)["because"] == [
+        {"fact": "med:azathioprine", "resource": "MedicationRequest/m1", "matchedBy": "name"},
+        {"fact": "age"},
+    ]
+
+
 def test_the_detail_has_its_sections(service: Service) -> None:
     [card] = cards(
         service,

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cds_hooks.clients import clients
+from cds_hooks.clients import callers
 from cds_hooks.settings import Settings, SettingsError
 from tests.support.doubles import request
 from tests.support.service import Service, running
+from tests.support.tokens import write_registry
 
 PATH = "/cds-services/neuromuscular-patient-view"
 
@@ -15,19 +16,31 @@ PATH = "/cds-services/neuromuscular-patient-view"
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "cds.example.org", "127.1", ""])  # noqa: S104 - refused here
 def test_open_mode_on_an_address_that_others_can_reach_does_not_start(host: str) -> None:
     with pytest.raises(SettingsError, match=r"NMCDS_HOST: without a client registry .* loopback"):
-        clients(Settings(host=host))
+        callers(Settings(host=host))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_open_mode_on_loopback_starts(host: str) -> None:
-    assert clients(Settings(host=host)) is not None
+    assert callers(Settings(host=host)) is None
 
 
-def test_a_client_registry_is_refused_rather_than_ignored(tmp_path: Path) -> None:
-    registry = tmp_path / "clients.toml"
-    registry.write_text("")
-    with pytest.raises(SettingsError, match=r"NMCDS_REGISTRY_FILE: .* not yet supported"):
-        clients(Settings(registry_file=registry))
+def test_with_a_registry_the_service_may_listen_anywhere(tmp_path: Path) -> None:
+    found = callers(Settings(host="0.0.0.0", registry_file=write_registry(tmp_path), base_url="https://cds.example.org"))  # noqa: S104
+    assert [client.name for client in found or ()] == ["one", "two", "three", "four"]
+
+
+@pytest.mark.parametrize("base_url", ["", "http://cds.example.org"])
+def test_with_a_registry_the_address_that_tokens_name_must_be_https(tmp_path: Path, base_url: str) -> None:
+    with pytest.raises(SettingsError, match=r"NMCDS_BASE_URL: with a client registry expected the https address"):
+        callers(Settings(registry_file=write_registry(tmp_path), base_url=base_url))
+
+
+def test_a_registry_with_problems_does_not_start_and_all_are_told(tmp_path: Path) -> None:
+    registry = write_registry(tmp_path, '[[client]]\nname = "A"\n')
+    with pytest.raises(SettingsError) as caught:
+        callers(Settings(registry_file=registry))
+    assert len(caught.value.problems) == 4
+    assert caught.value.problems[1].startswith("NMCDS_REGISTRY_FILE: registry.toml: client[1].name: found 'A', expected a short name")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "[::1]:8000", "cds.example.org"])

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Scope
 
 JSON = {"content-type": "application/json"}
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,16 @@ class Client:
         """POST a value as JSON."""
         return self.send("POST", path, json.dumps(data).encode(), {**JSON, **(headers or {})})
 
-    def send(self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Mapping[str, str] | None = None) -> Answer:
+    def send(self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Headers | None = None) -> Answer:
         """Any request; a sequence is sent in these pieces."""
         return asyncio.run(self.asend(method, path, body, headers))
 
-    async def asend(self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Mapping[str, str] | None = None) -> Answer:
+    async def asend(self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Headers | None = None) -> Answer:
         """The same inside a running loop."""
         chunks = [body] if isinstance(body, bytes) else list(body)
-        named = {"host": "127.0.0.1:8000", **(headers or {})}
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers or ())
+        if "host" not in {name.lower() for name, _ in pairs}:
+            pairs.append(("host", "127.0.0.1:8000"))
         scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -72,7 +75,7 @@ class Client:
             "query_string": path.partition("?")[2].encode(),
             "root_path": "",
             "scheme": "http",
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()],
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
             "client": ("127.0.0.1", 50000),
             "server": ("127.0.0.1", 8000),
             "state": {},

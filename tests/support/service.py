@@ -64,5 +64,6 @@ def running(
         yield Service(app, known, double, parts)
     finally:
         parts.writer.close()
+        parts.clients.close()
         reader.close(wait=True)
         parts.database.close()

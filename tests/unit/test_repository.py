@@ -65,6 +65,13 @@ def test_the_engine_may_measure_its_deadline_but_not_read_the_time_of_day() -> N
     assert lint_rules_purity.problems("import time\ntime.time()", "rules/engine/stages.py")
 
 
+def test_no_other_way_to_the_network_is_taken() -> None:
+    """The import contract sees whole packages; these are parts of packages that are needed for other things."""
+    ways = ("urllib.request", "http.client", "PyJWKClient", "asyncio.open_connection", "create_connection")
+    sources = [path for folder in ("cds_hooks", "rules", "fhir_fixtures") for path in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in sources if any(way in path.read_text(encoding="utf-8") for way in ways)] == []
+
+
 def test_the_version_and_the_changelog_agree() -> None:
     pyproject, changelog = (ROOT / name for name in ("pyproject.toml", "CHANGELOG.md"))
     assert check_version.problems(pyproject.read_text(encoding="utf-8"), changelog.read_text(encoding="utf-8")) == []

@@ -58,7 +58,7 @@ def result(code: str, value: Mapping[str, object], system: str = LAB) -> dict[st
         (f"{LAB}|2,A1,mip,", "expected a URI"),
         ("https://neuromuscular-cds.github.io/fhir/CodeSystem/concept,x1,mip,", "found our own code system"),
         ("http://www.loinc.org,A1,mip,", "found 'http://www.loinc.org', expected 'http://loinc.org'"),
-        ("http://snomed.info/sct/731000124108,A1,mip,", "expected 'http://snomed.info/sct' for its codes"),
+        ("http://snomed.info/sct/731000124108,A1,mip,", "expected a concept identifier"),
         ("http://snomed.info/sct,10828004,negative,", "found '10828004' for 'negative', but it means 'positive'"),
         ("http://loinc.org,LA33-6,mip,", "found 'LA33-6' for 'mip', but it means 'yes'"),
         (f'{LAB},A1,mip,"two\nlines"\n{LAB},A2,mipp,', "line 4: concept: found 'mipp'"),
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_csv_is_refused(tmp_path: Path, content: bytes) -> Non
     assert "expected a CSV file" in lint_site_codes(tmp_path / "missing.csv", OURS)[1][0]
 
 
-@pytest.mark.parametrize("system", ["http://hl7.org/fhir/sid/icd-9-cm", "http://fhir.de/CodeSystem/bfarm/icd-10-gm", "2.999.1.7"])
+@pytest.mark.parametrize("system", ["http://hl7.org/fhir/sid/icd-9-cm", "http://fhir.de/CodeSystem/ifa/pzn", "2.999.1.7"])
 def test_another_system_that_we_do_not_know_is_the_sites_own(tmp_path: Path, system: str) -> None:
     assert lint_site_codes(file(tmp_path, f"{system},A1,mip,"), OURS)[1] == ()
 

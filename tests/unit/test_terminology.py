@@ -57,6 +57,19 @@ def cc(*codings: tuple[str, str], text: str = "") -> dict[str, object]:
         ("http://example.org", "86044005", names()),
         (SNOMED, "000", names()),
         (CM, "G", names()),
+        (CM, "G70. 01", names("myasthenia-gravis", "myasthenia-gravis-with-exacerbation")),
+        (CM, "G70.00 Myasthenia gravis", names()),  # a code with words behind it is no code
+        (WHO, "G70.0-", names("myasthenia-gravis")),
+        (WHO, "G70.0 A", names()),  # German certainty mark: excluded
+        (WHO, "G70.0A", names()),
+        ("http://fhir.de/CodeSystem/bfarm/icd-10-gm", "G70.0", names("myasthenia-gravis")),
+        ("http://snomed.info/sct/900000000000207008", "86044005", names("als")),
+        ("http://snomed.info/sct/731000124108/version/20240301", "86044005", names("als")),
+        ("http://snomed.info/sct|http://snomed.info/sct/731000124108", "86044005", names("als")),
+        ("http://snomed.info/scti", "86044005", names()),
+        ("http://snomed.info/sct/731000124108/id/86044005", "86044005", names()),
+        ("http://www.orpha.net", "ORPHA:803", names("als")),
+        ("", "G70.00", names()),  # without a system a code means nothing
         (CM, "", names()),
     ],
 )
@@ -88,6 +101,56 @@ def test_another_coding_of_the_same_condition_decides(known: Terminology) -> Non
     found = known.coding_concepts(cc((CM, "G71.01"), (SNOMED, "76670001")))
     assert names("duchenne", "duchenne-or-becker") <= found
     assert "becker" not in found
+
+
+@pytest.mark.parametrize(
+    ("codings", "claims", "dropped"),
+    [
+        (((SNOMED, "76670001"), (SNOMED, "387732009")), "duchenne-or-becker", names("duchenne", "becker")),
+        (((CM, "G71.01"), (SNOMED, "76670001"), (SNOMED, "387732009")), "duchenne-or-becker", names("duchenne", "becker")),
+        (((SNOMED, "128212001"), (CM, "G12.1"), (SNOMED, "54280009")), "sma", names("sma-2", "sma-3")),
+        (((SNOMED, "230684008"), (SNOMED, "230686005")), "myasthenia-gravis", names("ocular-myasthenia", "generalised-myasthenia")),
+        (((SNOMED, "40956001"), (SNOMED, "128209004")), "immune-neuropathy", names("gbs", "cidp")),
+    ],
+)
+def test_codings_that_disagree_claim_only_what_stands_above_them(
+    known: Terminology, codings: tuple[tuple[str, str], ...], claims: str, dropped: frozenset[str]
+) -> None:
+    for order in (codings, codings[::-1]):
+        found = known.coding_concepts(cc(*order))
+        assert claims in found
+        assert not found & dropped
+        assert known.agreed(cc(*order))[1] == dropped
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [
+        ((CM, "G71.01"), (SNOMED, "76670001")),  # a disease and its parent
+        ((CM, "G70.00"), (SNOMED, "230684008")),
+        ((SNOMED, "76670001"), (SNOMED, "240131006")),  # Duchenne and rhabdomyolysis: different trees
+        ((SNOMED, "76670001"), ("http://example.org", "x")),
+        ((SNOMED, "76670001"), (SNOMED, "76670001")),
+        ((CM, "E11.42"),),
+    ],
+)
+def test_other_codings_agree(known: Terminology, codings: tuple[tuple[str, str], ...]) -> None:
+    assert known.agreed(cc(*codings))[1] == names()
+    assert known.coding_concepts(cc(*codings)) == names().union(*(known.concepts(*coding) for coding in codings))
+
+
+def test_what_the_user_picked_decides_nothing(known: Terminology) -> None:
+    codings = cc((SNOMED, "76670001"), (SNOMED, "387732009"))
+    picked = {"coding": [{**coding, "userSelected": number == 0} for number, coding in enumerate(codings["coding"])]}  # type: ignore[arg-type, var-annotated]
+    assert known.coding_concepts(picked) == known.coding_concepts(codings)
+
+
+def test_every_system_is_known_by_each_of_its_spellings(known: Terminology) -> None:
+    with (CODES / "systems.csv").open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            alias = row["alias"]
+            spellings = {alias, alias.upper(), f" {alias} ", alias + "/", alias + "|2026", alias.replace("http://", "https://")}
+            assert {known.system(text) for text in spellings} == {row["system"]}, alias
 
 
 @pytest.mark.parametrize("code", ["Z82.0", "Z82.69", "Z80.3", "Z84.81", "Z03.89", "Z13.858", "Z87.39", "Z31.430"])

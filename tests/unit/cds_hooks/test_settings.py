@@ -33,6 +33,7 @@ def test_each_kind_of_setting_is_read(tmp_path: Path) -> None:
             "NMCDS_FHIR_SERVERS": "https://a.example/fhir/, https://b.example:8443",
             "NMCDS_CORS_ORIGINS": "https://EHR.example.org",
             "NMCDS_BASE_URL": "https://cds.example.org/",
+            "NMCDS_PUBLIC_PAGES": "rules, metrics,rules",
         }
     )
     assert (found.port, found.deadline_s, found.fhir_private, found.engine) == (9000, 1.5, True, "reference")
@@ -40,6 +41,7 @@ def test_each_kind_of_setting_is_read(tmp_path: Path) -> None:
     assert found.fhir_servers == ("https://a.example/fhir", "https://b.example:8443")
     assert found.cors_origins == ("https://ehr.example.org",)
     assert found.url == "https://cds.example.org"
+    assert found.public_pages == ("rules", "metrics")
 
 
 def test_all_wrong_settings_are_reported_at_once() -> None:
@@ -57,6 +59,7 @@ def test_all_wrong_settings_are_reported_at_once() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("PUBLIC_PAGES", "rules,demo"),
         ("PORT", "x"), ("PORT", "1.5"), ("BODY_LIMIT_BYTES", "0"), ("DEADLINE_S", "nan"), ("DEADLINE_S", "inf"), ("SITE_FILE",
         "/no/such/file"),
         ("BASE_URL", "ftp://x"), ("BASE_URL", "https://u:p@x"), ("BASE_URL", "https://x?y"), ("BASE_URL", "https://x:99999"),

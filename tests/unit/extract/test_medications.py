@@ -323,6 +323,25 @@ def test_a_drug_is_found_by_reference_contained_or_by_name(read: Read) -> None:
     assert (named.concepts, named.matched_by_name) == (names("prednisone"), True)
 
 
+def test_a_drug_is_named_by_the_display_of_its_reference(read: Read) -> None:
+    order: Json = {
+        "resourceType": "MedicationRequest",
+        "id": "m",
+        "medicationReference": {"reference": "Medication/x", "display": "Imuran 50"},
+    }
+    (named,) = read(order).medications
+    assert (named.concepts, named.matched_by_name) == (names("azathioprine"), True)
+    (coded,) = read(order, resource("Medication", "x", code=cc(PREDNISONE))).medications
+    assert (coded.concepts, coded.matched_by_name) == (names("prednisone"), False)
+
+
+def test_a_known_code_counts_and_its_text_is_not_read(read: Read) -> None:
+    (found,) = read(
+        {"resourceType": "MedicationRequest", "id": "m", "medicationCodeableConcept": cc(PREDNISONE, text="Imuran")}
+    ).medications
+    assert (found.concepts, found.matched_by_name) == (names("prednisone"), False)
+
+
 @pytest.mark.parametrize(
     "content", [{}, {"medicationCodeableConcept": {"text": "saline"}}, {"medicationReference": {"reference": "Medication/none"}}]
 )

@@ -13,7 +13,7 @@ VERIFICATION = HL7 + "condition-ver-status"
 
 
 def condition(read: Read, **content: object) -> Condition:
-    (found,) = read(resource("Patient", "p", birthDate="1980-02-03"), resource("Condition", "c", code=cc(ALS), **content)).conditions
+    (found,) = read(resource("Patient", "p", birthDate="1980-02-03"), resource("Condition", "c", **{"code": cc(ALS), **content})).conditions
     return found
 
 
@@ -176,3 +176,46 @@ def test_each_coded_condition_of_a_relative_is_a_fact_and_never_a_diagnosis(read
     assert len(record.relatives) == 1
     assert record.conditions == ()
     assert "FamilyMemberHistory" in record.unread
+
+
+def test_a_diagnosis_is_never_taken_from_text(read: Read) -> None:
+    told = "Myasthenia gravis, on Mestinon"
+    local = {"coding": [{"system": "http://hospital.example/dx", "code": "1", "display": told}, {"code": "G70.00"}], "text": told}
+    for kind in ("Condition", "AllergyIntolerance", "FamilyMemberHistory"):
+        record = read(resource("Patient", "p"), resource(kind, "c", code=local, note=[{"text": told}], condition=[{"code": local}]))
+        assert (record.conditions, record.relatives, record.medications) == ((), (), ())
+
+
+def test_disagreeing_codings_are_kept_apart(read: Read) -> None:
+    found = condition(read, code=cc((SNOMED, "76670001"), (SNOMED, "387732009")))
+    assert (found.concepts, found.disputed) == (names("duchenne-or-becker"), names("duchenne", "becker"))
+    assert condition(read).disputed == names()
+
+
+@pytest.mark.parametrize(
+    ("mark", "verification", "clinical"),
+    [
+        ("G", "confirmed", None),
+        ("V", "provisional", None),
+        ("A", "refuted", None),
+        ("Z", "confirmed", "resolved"),
+        ("X", "unreadable", None),
+    ],
+)
+def test_german_certainty_stands_in_for_missing_statuses(read: Read, mark: str, verification: str, clinical: str | None) -> None:
+    coding = {
+        "system": "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
+        "code": "G70.0",
+        "extension": [{"url": "http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit", "valueCoding": {"code": mark}}],
+    }
+    found = condition(read, code={"coding": [coding]})
+    assert (found.verification, found.clinical) == (verification, clinical)
+    stated = condition(read, code={"coding": [coding]}, verificationStatus=cc((VERIFICATION, "confirmed")))
+    assert stated.verification == "confirmed"
+
+
+def test_an_allergy_is_read_by_its_code_or_else_by_its_name(read: Read) -> None:
+    (named,) = read(resource("AllergyIntolerance", "a", code={"text": "Lipitor"})).allergies
+    assert (named.concepts, named.matched_by_name) == (names("atorvastatin"), True)
+    (coded,) = read(resource("AllergyIntolerance", "a", code=cc(PREDNISONE, text="Lipitor"))).allergies
+    assert (coded.concepts, coded.matched_by_name) == (names("prednisone"), False)
