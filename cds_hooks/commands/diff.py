@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_hooks.commands.case import Asker
-from cds_hooks.commands.loading import PACKAGED, Engine, load_knowledge, read_settings
+from cds_hooks.commands.loading import PACKAGED, Engine, load_knowledge, read_settings, unknown_name
 from cds_hooks.commands.output import Exit, StopError, as_json, console, plain
 from cds_hooks.commands.voices import Heard, Voice, calls, from_json, listen, to_json
 from fhir_fixtures import PatientFixture, patients
@@ -131,6 +131,7 @@ def _listen(sides: Sequence[Path | str | tuple[Heard, ...]], engine: Engine, dra
     url = read_settings().url
     chosen: list[tuple[PatientFixture, str]] = calls(patients())
     answers: list[tuple[Heard, ...]] = []
+    known: dict[str, str] = {}
     with Progress(console=console(error=True), transient=True) as progress:
         for side in sides:
             if isinstance(side, tuple):
@@ -138,11 +139,17 @@ def _listen(sides: Sequence[Path | str | tuple[Heard, ...]], engine: Engine, dra
                 continue
             task = progress.add_task(f"Patients, {plain(side)}", total=len(chosen))
             knowledge = load_knowledge(PACKAGED if isinstance(side, str) else side, engine=engine, drafts=drafts)
+            known.update((rule.id, rule.status) for rule in knowledge.every)
             said = []
             for one in listen(Asker(knowledge, url), chosen):
                 said.append(one)
                 progress.advance(task)
             answers.append(tuple(said))
+    for name in sorted(drafts):  # a misspelt draft would compare as "no difference"
+        if known.get(name) != "draft":
+            raise unknown_name(
+                "draft", name, [rule for rule, status in known.items() if status == "draft"], "nmcds rules list --rules FOLDER"
+            )
     return answers
 
 

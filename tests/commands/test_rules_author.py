@@ -283,3 +283,11 @@ def test_a_file_of_another_kind_is_refused(capsys: pytest.CaptureFixture[str], t
     other.write_text(json.dumps({"a": 1}), encoding="utf-8")
     code, _, err = run(capsys, "rules", "diff", str(other), "packaged")
     assert (code, "nmcds rules record" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("one_patient")
+def test_a_draft_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], few: Path) -> None:
+    assert run(capsys, *NEW, "--rules", str(few))[0] == 0
+    for wrong in ("mg-made-upp", "mg-gen-first-line"):
+        code, _, err = run(capsys, "rules", "diff", "packaged", str(few), "--draft", wrong)
+        assert (code, "expected the name of a draft" in err) == (2, True)
