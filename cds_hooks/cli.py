@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cds_hooks.commands import rules_author
 from cds_hooks.commands.codes import codes_app
 
 __all__ = ["app", "main"]
@@ -45,7 +46,8 @@ Folder = Annotated[
 RuleId = Annotated[str, typer.Argument(metavar="RULE-ID", help="Such as mg-crisis-urgent.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=HELP)
-rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check, list, show, test and count the rules.")
+rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Check, list, show, test, compare and write rules.")
+rules_author.mount(rules_app)
 app.add_typer(rules_app, name="rules")
 fhir_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The knowledge as FHIR R4 resources.")
 app.add_typer(fhir_app, name="fhir")
@@ -368,6 +370,8 @@ def rules_test(
 ) -> None:
     """Run the vignettes of rules, the whole way from FHIR to finding. Exit code 1 when one does not come out as expected.
 
+    A failure says which condition decided and what was missing. A draft is tested as if it were active when it is named.
+
     [bold]Examples[/]
     \b
       nmcds rules test
@@ -466,6 +470,8 @@ def rules_lock(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 when the lock does not fit.")] = False,
 ) -> None:
     """Lock id, version and meaning of every rule in rules/knowledge.lock. Refuses meaning that changed without a new version.
+
+    Also takes the changelog lines "rule-id X.Y.Z: ..." into rules/history.csv, the version history on the page of a rule.
 
     [bold]Examples[/]
     \b

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from rules.decision import decision
 from rules.engine.interface import Budget
 from rules.extract import Input, extract
 from rules.facts import Origin, Record
@@ -19,11 +20,12 @@ __all__ = ["VignetteResult", "evaluate_vignette", "record_of", "run_vignettes"]
 
 @dataclass(frozen=True, slots=True)
 class VignetteResult:
-    """One vignette's outcome; `problem` is empty when the rule did what was expected."""
+    """One vignette's outcome; `problem` is empty when the rule did what was expected, else `why` tells how it came to that."""
 
     rule: str
     vignette: str
     problem: str
+    why: tuple[str, ...] = ()
 
 
 def evaluate_vignette(knowledge: Knowledge, vignette: Vignette) -> Evaluation:
@@ -46,19 +48,25 @@ def run_vignettes(knowledge: Knowledge, rules: tuple[Rule, ...] | None = None) -
     for rule in knowledge.rules if rules is None else rules:
         for vignette in rule.vignettes:
             try:
-                evaluation = evaluate_vignette(knowledge, vignette)
+                record = record_of(knowledge, vignette)
             except ValueError as problem:
                 yield VignetteResult(rule.id, vignette.name, str(problem))
                 continue
+            evaluation = knowledge.evaluator.evaluate(record, Budget())
             mine = next((finding for finding in evaluation.findings if finding.rule.id == rule.id), None)
-            yield VignetteResult(rule.id, vignette.name, _problem(vignette, mine))
+            found = _problem(vignette, mine)
+            if found and rule in knowledge.rules:
+                world = knowledge.evaluator.solve(record, Budget())
+                yield VignetteResult(rule.id, vignette.name, found, decision(knowledge, rule, world, mine))
+            else:
+                yield VignetteResult(rule.id, vignette.name, found)
 
 
 def _problem(vignette: Vignette, finding: Finding | None) -> str:
     found = "silent" if finding is None else ("asks" if finding.asks else "fires")
     if found != vignette.expect:
-        missing = f"; could not check {', '.join(gap.what for gap in finding.not_checked)}" if finding else ""
-        branches = f" (branches {', '.join(finding.branches)})" if finding else ""
+        missing = f"; could not check {', '.join(gap.what for gap in finding.not_checked)}" if finding and finding.not_checked else ""
+        branches = f" (branches {', '.join(finding.branches)})" if finding and finding.branches != ("main",) else ""
         return f"found {found}{branches}{missing}, expected {vignette.expect}"
     if finding is None:
         return ""

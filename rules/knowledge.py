@@ -75,9 +75,10 @@ class Knowledge:
         site_codes: Path | None = None,
         expansion: Iterable[Coded] = (),
         watchdog: bool = False,
+        drafts: frozenset[str] = frozenset(),
     ) -> Knowledge:
         """Read codes and rules (`folder`: rule files, default those of the package; `site_codes`: the site's own codes; `expansion`: what a
-        site's own vocabulary releases add to the code lists).
+        site's own vocabulary releases add to the code lists; `drafts`: ids of drafts that speak as if they were active, to try them out).
 
         Raises KnowledgeError, CodeListError or SiteCodesError with all problems.
         """
@@ -89,7 +90,7 @@ class Knowledge:
         loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources))
         if loaded.problems:  # conditions that could not be read cannot be compiled
             raise KnowledgeError(loaded.problems)
-        active = tuple(rule for rule in loaded.rules if rule.status == "active")
+        active = tuple(rule for rule in loaded.rules if rule.status == "active" or (rule.status == "draft" and rule.id in drafts))
         compiled = compile_rules(active, terminology)
         problems = list(compiled.problems)
         try:

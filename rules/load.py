@@ -171,7 +171,7 @@ def _branches(file: RuleFile, card: Card | None, stage: str, identifier: str, te
             try:
                 terminology.expand(blocked)
             except KeyError:
-                file.say("blocks", f"found {blocked!r}, expected a concept or value set; did you mean {terminology.suggest(blocked)}?")
+                file.say("blocks", f"found {blocked!r}, expected a concept or value set{terminology.did_you_mean(blocked)}")
     names = [branch.id for branch in branches]
     for name in sorted({name for name in names if names.count(name) > 1}):
         file.say("branch", f"id {name!r} is used twice in {identifier}")

@@ -89,7 +89,7 @@ def _proposal(file: RuleFile, number: int, entry: Mapping[str, object], terminol
             try:
                 terminology.expand(concept)
             except KeyError:
-                file.say(f"{where}resource.concept", f"found {concept!r}, expected a concept; did you mean {terminology.suggest(concept)}?")
+                file.say(f"{where}resource.concept", f"found {concept!r}, expected a concept{terminology.did_you_mean(concept)}")
     node = file.reader.node(f"{where}when", entry["when"]) if "when" in entry else None
     kind, wanted = resource.get("resourceType"), resource.get("concept")
     service = isinstance(wanted, str) and terminology.knows(TREATMENTS) and wanted in terminology.expand(TREATMENTS)

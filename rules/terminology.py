@@ -250,6 +250,11 @@ class Terminology:
         """Up to three names that look like `name`."""
         return tuple(get_close_matches(name, self._names.expansion, n=3, cutoff=0.6))
 
+    def did_you_mean(self, name: str) -> str:
+        """The same as the end of a sentence; empty when nothing looks like `name`."""
+        near = self.suggest(name)
+        return f"; did you mean {' or '.join(near)}?" if near else ""
+
     def names(self) -> tuple[str, ...]:
         """Every name, sorted."""
         return tuple(sorted(self._names.expansion))

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from cds_hooks.commands.hints import hints_of, say_hints
 from cds_hooks.commands.loading import find_rule, load_knowledge, rule_file, rules_folder
 from cds_hooks.commands.output import Exit, as_json, console, level, plain, say_problems
 from rules.check import VignetteResult, run_vignettes
@@ -31,13 +32,14 @@ def lint(*, rules: Path | None, json: bool) -> Exit:
         problems: Sequence[str] = getattr(error, "problems", None) or str(error).splitlines()
         counted = ""
     else:
-        problems = overdue(knowledge, datetime.now(UTC).date())
+        problems = overdue(knowledge, datetime.now(UTC).date()) + untried(knowledge)
         vignettes = sum(len(rule.vignettes) for rule in knowledge.every)
         counted = f"{len(knowledge.every)} rules ({len(knowledge.rules)} active), {vignettes} vignettes"
     if json:
         as_json({"problems": list(problems)})
     else:
         say_problems(problems)
+        say_hints(hint for problem in problems for hint in hints_of(problem))
         out = console(error=bool(problems))
         out.print(Text(f"{len(problems)} problems" if problems else f"no problems: {counted}", style="red" if problems else "green"))
     return Exit.FOUND if problems else Exit.OK
@@ -50,6 +52,17 @@ def overdue(knowledge: Knowledge, today: date) -> list[str]:
         for rule in knowledge.every
         if rule.status == "active" and rule.review.next < today
     ]
+
+
+def untried(knowledge: Knowledge) -> list[str]:
+    """One line for each active rule with a card that has no patient for whom it speaks, or none for whom it is silent."""
+    found = []
+    for rule in knowledge.every:
+        expected = {vignette.expect for vignette in rule.vignettes}
+        lacking = [word for word in ("fires", "silent") if word not in expected]
+        if rule.status == "active" and rule.card is not None and lacking:
+            found.append(f"{rule.area}/{rule.id}.toml: vignette: found none with expect = {' or '.join(lacking)}, expected one of each")
+    return found
 
 
 def list_rules(*, rules: Path | None, pathway: str | None, hook: str | None, json: bool) -> Exit:
@@ -121,7 +134,7 @@ def plain_data(value: object) -> object:
 
 def test(identifiers: Sequence[str], *, rules: Path | None, json: bool) -> Exit:
     """Run the vignettes of all or the named rules."""
-    knowledge = load_knowledge(rules)
+    knowledge = load_knowledge(rules, drafts=frozenset(identifiers))
     chosen = tuple(find_rule(knowledge, identifier) for identifier in identifiers) or knowledge.rules
     total = sum(len(rule.vignettes) for rule in chosen)
     results: list[VignetteResult] = []
@@ -132,14 +145,19 @@ def test(identifiers: Sequence[str], *, rules: Path | None, json: bool) -> Exit:
         as_json({"vignettes": len(results), "failed": [asdict(result) for result in failed]})
         return Exit.FOUND if failed else Exit.OK
     out = console()
+    for result in failed:
+        out.print(Text.assemble((result.rule, "bold"), f": {plain(result.vignette)}"), soft_wrap=True)
+        out.print(Text(f"  {plain(result.problem)}", style="red"), soft_wrap=True)
+        for line in result.why:
+            out.print(Text(f"    {plain(line)}"), soft_wrap=True)
     if failed:
-        table = Table("rule", "vignette", "problem", header_style="bold")
-        for result in failed:
-            table.add_row(result.rule, plain(result.vignette), Text(plain(result.problem), style="red"))
-        out.print(table)
+        say_hints(hint for result in failed for hint in hints_of(result.problem, *result.why))
     silent = [rule.id for rule in chosen if rule not in knowledge.rules]
     if silent:
         out.print(Text(f"not active, so they stay silent: {', '.join(silent)}", style="yellow"))
+    drafts = [rule.id for rule in chosen if rule.status == "draft" and rule in knowledge.rules]
+    if drafts:
+        out.print(Text(f"drafts, tested as if they were active: {', '.join(drafts)}", style="yellow"))
     out.print(
         Text(
             f"{len(results) - len(failed)} of {len(results)} vignettes of {len(chosen)} rules as expected",

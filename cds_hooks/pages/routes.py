@@ -16,6 +16,7 @@ from cds_hooks.pages.endpoints import Endpoints
 from cds_hooks.pages.insights import InsightsPage
 from cds_hooks.pages.leaflets import Leaflets
 from cds_hooks.pages.page import Pages
+from cds_hooks.pages.rule_history import read_history
 from cds_hooks.pages.rule_list import RuleList
 from cds_hooks.pages.rule_page import RulePage
 from cds_hooks.pages.suppressed import SuppressedPage
@@ -36,7 +37,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     sums = InsightsPage(parts, knowledge, pages, clock)
     artefacts = Artefacts(knowledge, parts.settings.url)
     dismissed = SuppressedPage(parts, knowledge, pages)
-    listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock)
+    listing, rule = RuleList(knowledge, pages), RulePage(knowledge, pages, clock, read_history())
 
     app.add_route("/", _route(demo.open_chart), methods=["GET"])
     app.add_route("/", _route(demo.paste), methods=["POST"])

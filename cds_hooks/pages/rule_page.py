@@ -17,6 +17,7 @@ from cds_hooks.pages.rule_codes import codes_of
 from cds_hooks.pages.source_attributes import attributes
 from rules.about import about
 from rules.check import run_vignettes
+from rules.history import Past
 from rules.knowledge import Knowledge
 from rules.model import Rule
 
@@ -30,6 +31,7 @@ class RulePage:
     knowledge: Knowledge
     pages: Pages
     clock: Callable[[], datetime]
+    history: Mapping[str, tuple[Past, ...]]
     results: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def show(self, request: Request) -> Response:
@@ -49,6 +51,7 @@ class RulePage:
             chain=neighbours(self.knowledge, rule),
             codes=codes_of(rule, self.knowledge.terminology),
             results=self._results(rule),
+            history=self.history.get(rule.id, ()),
         )
 
     def _results(self, rule: Rule) -> Mapping[str, str]:

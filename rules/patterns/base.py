@@ -88,10 +88,7 @@ class Context:
             try:
                 found |= self.terminology.expand(name)
             except KeyError:
-                near = self.terminology.suggest(name)
-                raise PatternError(
-                    f"found {name!r}, expected a value set or concept" + (f", did you mean {near}?" if near else "")
-                ) from None
+                raise PatternError(f"found {name!r}, expected a value set or concept{self.terminology.did_you_mean(name)}") from None
             found.add(name)
         return frozenset(found)
 

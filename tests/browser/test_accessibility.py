@@ -31,3 +31,16 @@ def test_axe_would_find_a_picture_without_words(running: Running, browser: Brows
         page = tab.open("/rules").page
         page.evaluate("document.querySelector('main').append(document.createElement('img'))")
         assert [one.partition(":")[0] for one in tab.violations()] == ["image-alt"]
+
+
+def test_a_printed_rule_page_has_its_codes_open_and_folds_them_again(running: Running, browser: Browser) -> None:
+    folded = "document.querySelectorAll('details:not([open])').length"
+    with browser.tab(running.url) as tab:
+        page = tab.open("/rules/mg-gen-first-line").page
+        before = page.evaluate(folded)
+        assert before > 0
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(folded) == 0
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate(folded) == before
+        assert page.is_visible("#print")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from rules.history import Past
 from rules.knowledge import Knowledge
-from tests.pages.conftest import Site, text_of
+from tests.pages.conftest import Site, running, text_of
 
 ATTRIBUTES = (
     "Bibliographic citation", "Developer", "Funding source", "Release and revision dates", "Use of race", "Use of ethnicity",
@@ -95,3 +98,31 @@ def test_a_rule_page_leads_to_its_neighbours_in_the_chain(site: Site) -> None:
     below, above = site.page("/rules/mg-gen-first-line"), site.page("/rules/mg-generalized")
     assert 'href="/rules/mg-generalized"' in below[below.index(chain) :]
     assert 'href="/rules/mg-gen-first-line"' in above[above.index(chain) :]
+
+
+def test_a_search_finds_rules_by_the_codes_and_names_that_they_read(site: Site) -> None:
+    found = site.page("/rules?q=G70.00")
+    assert 'href="/rules/mg-gen-first-line"' in found
+    assert 'href="/rules/ref-als-mdt"' not in found
+    assert 'href="/rules/ddi-aza-xanthine-oxidase"' in site.page("/rules?q=febuxostat")
+
+
+def test_a_rule_page_tells_the_version_history_newest_first(tmp_path: Path, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = "mg-gen-first-line"
+    lines = (
+        Past(rule, "1.0.0", "0.1.0", "Nine <b>words</b>."),
+        Past(rule, "1.10.0", "0.3.0", "Newest."),
+        Past(rule, "1.9.0", "0.2.0", "Before."),
+    )
+    monkeypatch.setattr("cds_hooks.pages.rule_history.parse", lambda _text: lines)
+    with running(tmp_path, knowledge) as site:
+        page = site.page(f"/rules/{rule}")
+        told = page[page.index("Version history") :]
+        assert told.index("Newest.") < told.index("Before.") < told.index("Nine &lt;b&gt;words")
+        assert "without a line in the changelog" in text_of(told)  # the rule is at 1.0.0, the newest line at 1.10.0
+        assert "Version 1.0.0, the first" in text_of(site.page("/rules/mon-vaccine"))
+
+
+def test_a_rule_page_can_be_printed_whole(site: Site) -> None:
+    assert '<script type="module" src="/static/print.js">' in site.page("/rules/mg-gen-first-line")
+    assert "beforeprint" in site.get("/static/print.js").body.decode()

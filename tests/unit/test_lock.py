@@ -153,3 +153,22 @@ def test_a_lock_reads_as_it_was_written() -> None:
     written = {"b": Entry("1.0.0", rule_digest({"id": "b"})), "a": Entry("2", "0" * 64)}
     assert parse(render(written)) == written
     assert rule_digest({"id": "b", "version": "2"}) == written["b"].digest
+
+
+def test_the_lock_keeps_the_changelog_lines_of_rules_and_tells_when_they_are_stale(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "rules"
+    (home / RULE).parent.mkdir(parents=True)
+    (home / RULE).write_text(TEXT)
+    (home / "settings.toml").write_text("[thresholds]\na = 1\n")
+    changelog = tmp_path / "CHANGELOG.md"
+    changelog.write_text("## 0.1.0\n\n- x-rule 1.0.0: a first line.\n")
+    assert told(capsys, home, check=False)[0] == 0
+    assert "x-rule,1.0.0,0.1.0,a first line." in (home / "history.csv").read_text()
+    assert told(capsys, home)[0] == 0
+    changelog.write_text("## 0.1.0\n\n- x-rule 1.0.0: another line.\n")
+    code, text = told(capsys, home)
+    assert (code, "history.csv: does not say what CHANGELOG.md says" in text) == (1, True)
+    changelog.write_text("## 0.1.0\n\n- y-rule 1.0.0: nobody.\n")
+    assert "'y-rule', which no rule is" in told(capsys, home, check=False)[1]
