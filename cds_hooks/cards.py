@@ -26,14 +26,15 @@ REASONS = "urn:x-neuromuscular-cds:override-reason"
 LABEL = "Neuromuscular CDS"
 RANK: dict[Indicator, int] = {"critical": 0, "warning": 1, "info": 2}
 PATHWAYS = {
+    "safety": "Safety",
     "immunosuppressive": "Immunosuppressive pathway",
     "analgesic": "Analgesic pathway",
     "referral": "Referral pathway",
     "monitoring": "Monitoring",
-    "education": "Education",
     "manual-therapy": "Manual therapy",
-    "safety": "Safety",
+    "education": "Education",
 }
+PLACES = {name: place for place, name in enumerate(PATHWAYS)}  # among cards of one level: what changes treatment before what goes with it
 SUBJECT = {"Task": "for", "Immunization": "patient", "ImmunizationRecommendation": "patient", "NutritionOrder": "patient"}
 
 
@@ -272,7 +273,7 @@ class Renderer:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """Findings about one problem (a family, or joined to another rule's card) together, all questions together; critical first."""
+    """Findings about one problem (a family, or joined to another rule's card) together, all questions together; critical first, then by pathway."""
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
     buckets: dict[tuple[str, str], list[Finding]] = {}
@@ -286,7 +287,7 @@ def group(findings: Iterable[Finding]) -> list[Group]:
                 finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
         buckets.setdefault(key, []).append(finding)
     groups = [Group(tuple(sorted(bucket, key=lambda finding: RANK[finding.indicator]))) for bucket in buckets.values()]
-    return sorted(groups, key=lambda one: RANK[one.first.indicator])
+    return sorted(groups, key=lambda one: (RANK[one.first.indicator], PLACES.get(one.first.pathway, len(PLACES))))
 
 
 def _home(finding: Finding) -> tuple[str, str]:

@@ -182,6 +182,12 @@ def test_cards_come_critical_first_then_in_rule_order(service: Service) -> None:
     assert [card["summary"][-2:] for card in found] == ["r2", "r1", "r3", "r0"]
 
 
+def test_of_one_level_safety_and_treatment_come_before_education(service: Service) -> None:
+    pathways = ("education", "monitoring", "referral", "safety", "immunosuppressive")
+    found = cards(service, *(finding(f"r{number}", indicator="info", pathway=name) for number, name in enumerate(pathways)))
+    assert [card["summary"][-2:] for card in found] == ["r3", "r4", "r2", "r1", "r0"]
+
+
 def test_findings_of_one_family_become_one_card_that_names_every_rule(service: Service) -> None:
     [card] = cards(
         service,
