@@ -273,7 +273,7 @@ class Renderer:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """One problem (a family, or findings joined to another rule's card) together, all questions together; critical first, then by pathway."""
+    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; by level, then by pathway."""
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
     buckets: dict[tuple[str, str], list[Finding]] = {}
