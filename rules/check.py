@@ -14,7 +14,7 @@ from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
 from rules.vignette import build
 
-__all__ = ["VignetteResult", "evaluate_vignette", "record_of", "run_vignettes"]
+__all__ = ["VignetteResult", "evaluate_vignette", "problem_of", "record_of", "run_vignettes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,11 @@ def run_vignettes(knowledge: Knowledge, rules: tuple[Rule, ...] | None = None) -
                 yield VignetteResult(rule.id, vignette.name, str(problem))
                 continue
             mine = next((finding for finding in evaluation.findings if finding.rule.id == rule.id), None)
-            yield VignetteResult(rule.id, vignette.name, _problem(vignette, mine))
+            yield VignetteResult(rule.id, vignette.name, problem_of(vignette, mine))
 
 
-def _problem(vignette: Vignette, finding: Finding | None) -> str:
+def problem_of(vignette: Vignette, finding: Finding | None) -> str:
+    """How a finding differs from what the vignette expects; empty when it does not."""
     found = "silent" if finding is None else ("asks" if finding.asks else "fires")
     if found != vignette.expect:
         missing = f"; could not check {', '.join(gap.what for gap in finding.not_checked)}" if finding else ""
@@ -64,6 +65,12 @@ def _problem(vignette: Vignette, finding: Finding | None) -> str:
         return ""
     if vignette.branch is not None and vignette.branch not in finding.branches:
         return f"found branches {', '.join(finding.branches)}, expected {vignette.branch}"
+    if vignette.branches and sorted(vignette.branches) != sorted(finding.branches):
+        return f"found branches {', '.join(finding.branches)}, expected exactly {', '.join(vignette.branches)}"
+    blocked = {step.concluded.removeprefix("blocked:") for step in finding.chain if step.rule == finding.rule.id}
+    for name in vignette.blocks:
+        if name not in blocked:
+            return f"found no block of {name}, expected one"
     if vignette.indicator is not None and vignette.indicator != finding.indicator:
         return f"found indicator {finding.indicator}, expected {vignette.indicator}"
     proposed = (

@@ -186,6 +186,10 @@ class Vignette:
     indicator: Indicator | None = None
     suggests: tuple[str, ...] = ()
     withholds: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    """Exactly these fired (or asked), when given."""
+    blocks: tuple[str, ...] = ()
+    """The rule blocks at least these."""
 
 
 @dataclass(frozen=True, slots=True)
