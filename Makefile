@@ -5,6 +5,8 @@ WORKERS ?= auto
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
+ASSURANCE := .venv/.assurance
+FUZZ_SECONDS ?= 60
 
 # An environment that was copied here together with the folder points to the old place: set up again.
 ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
@@ -12,7 +14,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench docs engine-million lock clean
+.PHONY: help setup serve test check format bench docs engine-million metamorphic mutate-knowledge fuzz lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -47,6 +49,20 @@ docs: $(READY) ## Generate the reference pages and check every link and example
 
 engine-million: $(READY) ## Compare both engines on a million random cases (long)
 	@$(BIN)/python -m tests.generative.engine.million 1000000
+
+metamorphic: $(READY) ## Ask about every invented patient changed in ways that mean nothing (half a minute)
+	@$(BIN)/python -m tests.generative.metamorphic.everyone
+
+mutate-knowledge: $(READY) ## Plant faults in every rule; which ones no vignette notices (ARGS="--only RULE --named")
+	@$(BIN)/python -m tools.mutate $(ARGS)
+
+$(ASSURANCE): requirements-assurance.lock $(READY)
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-build-isolation -r requirements-assurance.lock
+	@touch $(ASSURANCE)
+
+fuzz: $(ASSURANCE) ## Fuzz bodies, feedback, extraction, rules and every endpoint (FUZZ_SECONDS=60 for each)
+	@for target in body request feedback extraction evaluation; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
+	@$(BIN)/python -m tests.fuzz.schema $(FUZZ_SECONDS)
 
 lock: $(READY) ## Pin every dependency again with hashes (needs uv)
 	@sh tools/lock.sh

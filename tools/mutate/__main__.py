@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.progress import track
 
 from rules.knowledge import Knowledge
+from tools.mutate.propose import propose, toml_of
 from tools.mutate.report import figures, survivors, tables
 from tools.mutate.results import ROOT, Result, Tried, digests, equivalents, read, write
 from tools.mutate.trial import Trial, relations
+from tools.mutate.vary import Pool
 
 PATHWAYS = ROOT / "rules" / "pathways"
 FOLDER = ROOT / "build" / "mutation"
@@ -48,7 +50,10 @@ def _try(task: tuple[str, str]) -> Result:
 def _changed(revision: str) -> set[str]:
     """Ids of the rules whose files differ from a git revision; new and uncommitted ones too."""
     listed: list[str] = []
-    for command in (["diff", "--name-only", revision, "--", "rules/pathways"], ["ls-files", "--others", "--exclude-standard", "rules/pathways"]):
+    for command in (
+        ["diff", "--name-only", revision, "--", "rules/pathways"],
+        ["ls-files", "--others", "--exclude-standard", "rules/pathways"],
+    ):
         done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             raise typer.BadParameter(f"found {revision!r}, expected a git revision of this clone: {done.stderr.strip()}")
@@ -67,6 +72,21 @@ def _results(waiting: Sequence[tuple[str, str]], workers: int, until: float) -> 
                 return
 
 
+def _propose(left: Mapping[str, Sequence[Tried]], seconds: float) -> None:
+    knowledge, below, above = _bench()
+    pool = Pool(knowledge.rules)
+    for rule in knowledge.rules:
+        if rule.id not in left:
+            continue
+        trial, names = Trial(rule, knowledge, below, above), {one.mutant for one in left[rule.id]}
+        alive = [outcome.mutant for outcome in trial.run() if outcome.mutant.name in names]
+        console.print(
+            f"\n# {rule.id}: read each against the specification before it goes into the rule file", markup=False, highlight=False
+        )
+        for vignette in propose(trial, alive, pool, seconds, rule.id):
+            console.print(toml_of(vignette), end="", markup=False, highlight=False, soft_wrap=True)
+
+
 def main(
     only: Annotated[list[str] | None, typer.Option(help="A rule id; may be given more than once.", metavar="RULE")] = None,
     changed: Annotated[str | None, typer.Option(help="Only rules whose files differ from this git revision.", metavar="REVISION")] = None,
@@ -74,6 +94,9 @@ def main(
     minutes: Annotated[float, typer.Option(help="Stop after about so many minutes; what was tried is kept.")] = 60,
     afresh: Annotated[bool, typer.Option("--afresh", help="Try again what was tried before (after a change of program code).")] = False,
     named: Annotated[bool, typer.Option("--named", help="Name every survivor; else the numbers by rule.")] = False,
+    propose_s: Annotated[
+        float, typer.Option("--propose", help="Search so many CPU seconds a rule for vignettes that catch its survivors, and print them.")
+    ] = 0,
     at_least: Annotated[float, typer.Option(help="Exit 1 when fewer percent are caught.")] = 0,
     critical_at_least: Annotated[float, typer.Option(help="Exit 1 when fewer percent of the faults in critical cards are caught.")] = 0,
 ) -> None:
@@ -104,6 +127,8 @@ def main(
     cpu = sum(result.seconds for result in results)
     total = sum(len(result.tried) for result in results)
     console.print(f"{len(results)} of {len(chosen)} rules, {total} mutants, {cpu:.0f} s of CPU, {total / cpu if cpu else 0:.0f} mutants/s")
+    if propose_s:
+        _propose(survivors(results, known), propose_s)
     left = {rule: [[one.mutant, one.critical, one.seen] for one in alive] for rule, alive in survivors(results, known).items()}
     FOLDER.mkdir(parents=True, exist_ok=True)
     report = {"figures": {name: one.as_json() for name, one in numbers.items()}, "survivors": left}

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from rules.findings import Indicator
 from rules.fhir_date import Duration
+from rules.findings import Indicator
 from rules.knowledge import Knowledge
 from rules.model import All, Any_, AtLeast, Branch, Derived, Leaf, Node, Not, Rule, nodes_of
 from rules.patterns import Context, Pattern, PatternError, build, predicate_of
@@ -77,9 +77,7 @@ class _Maker:
         self.rule = rule
         self.knowledge = knowledge
 
-    def mutant(
-        self, kind: str, place: str, change: str, branches: dict[str, Branch], **more: object
-    ) -> Mutant:
+    def mutant(self, kind: str, place: str, change: str, branches: dict[str, Branch], **more: object) -> Mutant:
         """The rule with these branches instead of its own of the same id."""
         rule = replace(self.rule, branches=tuple(branches.get(branch.id, branch) for branch in self.rule.branches))
         critical = self.rule.card is not None and any(one.indicator == "critical" for one in self.rule.branches if one.id in branches)
@@ -212,9 +210,7 @@ class _Maker:
                 holders = [branch for branch in rule.branches if name in getattr(branch, key)]
                 groups = [holders] if len(holders) == len(rule.branches) else [[holder] for holder in holders]
                 for group in groups:
-                    changed = {
-                        one.id: replace(one, **{key: tuple(other for other in getattr(one, key) if other != name)}) for one in group
-                    }
+                    changed = {one.id: _lacking(one, key, name) for one in group}
                     place = key if len(group) == len(rule.branches) else f"{group[0].id} {key}"
                     yield self.mutant(kind, place, f"without {name}", changed)
         yield from self.indicators()
@@ -230,6 +226,12 @@ class _Maker:
                 if level != group[0].indicator:
                     changed = {branch.id: replace(branch, indicator=level) for branch in group}
                     yield self.mutant("indicator", place, f"{group[0].indicator} -> {level}", changed)
+
+
+def _lacking(branch: Branch, key: str, name: str) -> Branch:
+    if key == "blocks":
+        return replace(branch, blocks=tuple(other for other in branch.blocks if other != name))
+    return replace(branch, concludes=tuple(other for other in branch.concludes if other != name))
 
 
 def _parts(branch: Branch, section: str) -> tuple[Node, ...]:

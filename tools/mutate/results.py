@@ -21,7 +21,7 @@ TOOL = "1"
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One mutant's outcome: `caught` by which vignette, else empty; `seen`: a vignette in which something changed that it does not state."""
+    """One mutant's outcome: `caught` by which vignette, else empty; `seen`: one in which something changed that it does not state."""
 
     mutant: str
     kind: str
@@ -60,13 +60,11 @@ def equivalents() -> tuple[Equivalent, ...]:
 
 
 def digests(files: Mapping[str, Path], taken: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """By rule: a digest of its file, of the meaning (`rules/knowledge.lock`) of the rules it is tried with (their vignettes too) and of all lists."""
+    """By rule: a digest of its file, of the files of the rules that it is tried with, and of the lists (`rules/knowledge.lock`)."""
     entries = lock.parse((ROOT / "rules" / "knowledge.lock").read_text(encoding="utf-8"))
     lists = sorted((name, entry.digest) for name, entry in entries.items() if "." in name)
     contents = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    return {
-        name: lock.digest([TOOL, contents[name], lists, [(other, contents[other]) for other in sorted(taken[name])]]) for name in taken
-    }
+    return {name: lock.digest([TOOL, contents[name], lists, [(other, contents[other]) for other in sorted(taken[name])]]) for name in taken}
 
 
 def read(folder: Path, rule: str, digest: str) -> Result | None:

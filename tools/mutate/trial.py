@@ -29,6 +29,8 @@ __all__ = ["Outcome", "Trial", "relations"]
 
 ROOT = Path(__file__).resolve().parents[2]
 Names = frozenset[str]
+PATIENT = Budget(seconds=60)
+"""A busy machine is no fault of a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Memo:
 
 
 def relations(knowledge: Knowledge) -> tuple[Mapping[str, Names], Mapping[str, Names]]:
-    """By rule id: the rules below it, and the rules with vignettes or conclusions of their own that build on it, both through any number of steps."""
+    """By rule id: the rules below it and the rules that build on it, both through any number of steps."""
     direct: dict[str, set[str]] = {}
     for rule in knowledge.rules:
         direct[rule.id] = set(knowledge.compiled.below(rule)) | _blockers(rule, knowledge)
@@ -196,26 +198,24 @@ class Trial:
                 found.append(Case(rule.id, vignette, record, RecordIndex(record)))
         return found
 
-    def _memo(self, leaf: Leaf, fresh: Mapping[Leaf, Pattern]) -> Memo:
+    def _memo(self, leaf: Leaf, fresh: Mapping[Leaf, Pattern], pattern: Pattern | None = None) -> Memo:
         key = Leaf(leaf.table, leaf.lifelong)
-        if key in fresh:
-            return Memo(fresh[key])
         if key not in self.memos:
-            self.memos[key] = Memo(self.knowledge.patterns[key])
+            self.memos[key] = Memo(pattern or fresh.get(key) or self.knowledge.patterns[key])
         return self.memos[key]
 
     def differs(self, mutant: Mutant, case: Case) -> bool:
         """Can the mutant matter for this patient? A swapped condition with the same verdict cannot."""
         if not mutant.swaps:
             return True
-        return any(
-            self._memo(old, {}).judge(case.index) != self._memo(new, mutant.patterns).judge(case.index) for old, new in mutant.swaps
-        )
+        return any(self._memo(old, {}).judge(case.index) != self._memo(new, mutant.patterns).judge(case.index) for old, new in mutant.swaps)
 
     def _bench(self, mutant: Mutant, with_: Names) -> Evaluator | None:
         """The mutated rule and the rules it is tried with, ready to run; None when they do not compile."""
         assert mutant.rule is not None  # noqa: S101 - what the loader refuses is not tried
-        rules = tuple(mutant.rule if one.id == self.rule.id else one for one in self.knowledge.rules if one.id in with_ or one.id == self.rule.id)
+        rules = tuple(
+            mutant.rule if one.id == self.rule.id else one for one in self.knowledge.rules if one.id in with_ or one.id == self.rule.id
+        )
         compiled: Compiled = compile_rules(rules, self.knowledge.terminology)
         if compiled.problems:
             return None
@@ -234,6 +234,12 @@ class Trial:
         """The mutant with the rules below it; None when it does not compile."""
         return None if mutant.rule is None else self._bench(mutant, self.below)
 
+    def view(self, case: Case, more: Iterable[tuple[Leaf, Pattern]]) -> object:
+        """All that the rule, and `more` conditions, can tell one patient from another by."""
+        world = self.alone.solve(case.record, PATIENT) if self.alone else None
+        judged = tuple(self._memo(leaf, {}, pattern).judge(case.index).presence for leaf, pattern in more)
+        return case.vignette.hook, world and (world.sure, world.possible), judged
+
     def finding(self, bench: Evaluator | None, case: Case) -> Finding | None:
         """What the rule says about a case, on a mutant's bench or (None) unchanged."""
         return self._finding(bench or self.alone, case)
@@ -241,7 +247,7 @@ class Trial:
     @staticmethod
     def _finding(bench: Evaluator | None, case: Case) -> Finding | None:
         assert bench is not None  # noqa: S101 - the unchanged rules compile
-        return next((one for one in bench.evaluate(case.record, Budget()).findings if one.rule.id == case.rule), None)
+        return next((one for one in bench.evaluate(case.record, PATIENT).findings if one.rule.id == case.rule), None)
 
     def _findings(self, bench: Evaluator | None, cases: list[Case]) -> dict[int, Finding | None]:
         return {id(case): self._finding(bench, case) for case in cases}
@@ -249,9 +255,14 @@ class Trial:
     def _output(self, bench: Evaluator | None, case: Case) -> tuple[Names, Names]:
         """What the rule concludes for a patient of another rule, surely and possibly."""
         assert bench is not None  # noqa: S101 - as above
-        world = bench.solve(case.record, Budget())
+        world = bench.solve(case.record, PATIENT)
         mine = {f"fires:{self.rule.id}"} | {f"fires:{self.rule.id}/{branch.id}" for branch in self.rule.branches}
-        mine |= {f"{kind}:{name}" for branch in self.rule.branches for kind, names in (("fact", branch.concludes), ("blocked", branch.blocks)) for name in names}
+        mine |= {
+            f"{kind}:{name}"
+            for branch in self.rule.branches
+            for kind, names in (("fact", branch.concludes), ("blocked", branch.blocks))
+            for name in names
+        }
         return frozenset(world.sure & mine), frozenset(world.possible & mine)
 
 

@@ -50,7 +50,9 @@ def told(evaluation: Evaluation, was: Mapping[str, str]) -> Told:
             one.asks,
             one.indicator,
             one.branches,
-            frozenset((made.label, made.kind, made.concept, was.get(str(made.target), made.target), made.recommended) for made in one.suggestions),
+            frozenset(
+                (made.label, made.kind, made.concept, was.get(str(made.target), made.target), made.recommended) for made in one.suggestions
+            ),
             frozenset((held.what, held.rule) for held in one.withheld),
             frozenset((gap.what, gap.why) for gap in one.not_checked),
         )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fhir_fixtures import is_draft
@@ -128,22 +130,24 @@ def noise_added(resources: Records, dice: random.Random) -> Changed:  # noqa: AR
     return Changed(made)
 
 
-def other_units(terminology: Terminology) -> Change:
+def other_units(resources: Records, dice: random.Random) -> Changed:  # noqa: ARG001
     """Results in other units of the same meaning, their limits too, by the project's own conversions."""
+    made = copy.deepcopy(resources)
+    terminology = _terminology()
+    for one in made:
+        if one["resourceType"] == "Observation":
+            bridges = terminology.bridges(terminology.coding_concepts(one.get("code")))
+            places = [(one, "valueQuantity"), *((limits, key) for limits in one.get("referenceRange", []) for key in ("low", "high"))]
+            found = [(place, key, _other(place[key], bridges)) for place, key in places if key in place]
+            if all(other for _, _, other in found):
+                for place, key, other in found:
+                    place[key] = other
+    return Changed(made)
 
-    def convert(resources: Records, dice: random.Random) -> Changed:  # noqa: ARG001
-        made = copy.deepcopy(resources)
-        for one in made:
-            if one["resourceType"] == "Observation":
-                bridges = terminology.bridges(terminology.coding_concepts(one.get("code")))
-                places = [(one, "valueQuantity"), *((limits, key) for limits in one.get("referenceRange", []) for key in ("low", "high"))]
-                found = [(place, key, _other(place[key], bridges)) for place, key in places if key in place]
-                if all(other for _, _, other in found):
-                    for place, key, other in found:
-                        place[key] = other
-        return Changed(made)
 
-    return convert
+@cache
+def _terminology() -> Terminology:
+    return Terminology.load(Path(__file__).resolve().parents[3] / "rules" / "codes")
 
 
 def _other(quantity: Json, bridges: tuple[Bridge, ...]) -> Json | None:
@@ -156,7 +160,10 @@ def _other(quantity: Json, bridges: tuple[Bridge, ...]) -> Json | None:
 
 def renamed(resources: Records, dice: random.Random) -> Changed:
     """Every id another one, wherever it is referred to."""
-    names = {f"{one['resourceType']}/{one['id']}": f"{one['resourceType']}/n{dice.randrange(10**9)}-{place}" for place, one in enumerate(resources)}
+    names = {
+        f"{one['resourceType']}/{one['id']}": f"{one['resourceType']}/n{dice.randrange(10**9)}-{place}"
+        for place, one in enumerate(resources)
+    }
     made = copy.deepcopy(resources)
 
     def rename(node: Json) -> None:
@@ -180,7 +187,7 @@ def later_by(days: int) -> Change:
 
 
 def long_ago(resources: Records, dice: random.Random) -> Changed:
-    """Every result also ten years earlier, every sure disease also as an episode resolved long ago, every drug also as a course long over."""
+    """Every result also ten years earlier, every sure disease also as an episode long resolved, every drug also as a course long over."""
     old: Records = []
     for one in resources:
         if is_draft(one) or one["resourceType"] not in {"Observation", "Condition", "MedicationRequest"}:
