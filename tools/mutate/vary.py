@@ -17,8 +17,11 @@ Patient = dict[str, object]
 Change = tuple[str, Patient, str]
 """What was changed, the patient, the hook."""
 DATES = ("when", "since", "until", "onset", "recorded", "date", "abated")
+EVENTS = {
+    "findings", "labs", "procedures", "imaging", "reports", "immunizations", "encounters", "orders", "appointments", "plans", "answers",
+}  # fmt: skip
 DATED = {
-    "when": set("findings labs procedures imaging reports immunizations encounters orders appointments plans answers".split()),
+    "when": EVENTS,
     "since": {"medications"},
     "onset": {"diagnoses"},
     "recorded": {"diagnoses"},
