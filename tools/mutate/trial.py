@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rules.check import problem_of, record_of
@@ -140,8 +140,19 @@ class Trial:
 
     def run(self) -> Iterator[Outcome]:
         """Every mutant and what became of it."""
-        for mutant in (*mutants(self.rule, self.knowledge), *self._stages()):
+        for mutant in mutants(self.rule, self.knowledge):
             yield self.outcome(mutant)
+        for mutant in self._stages():
+            outcome = self.outcome(mutant)
+            if outcome.caught or not self._same_in(mutant.rule):
+                yield outcome
+
+    def _same_in(self, moved: Rule | None) -> bool:
+        """A rule in another stage is the same rule when it compiles there, reads the same, and does not speak or is not about safety:
+        only the speaking of safety rules depends on the stage (`rules.speak`)."""
+        if moved is None or moved != replace(self.rule, stage=moved.stage):
+            return False
+        return moved.card is None or "safety" not in {moved.stage, self.rule.stage}
 
     def outcome(self, mutant: Mutant) -> Outcome:
         """Try one: own vignettes first, then those above in which the rule's conclusions differ."""
@@ -186,7 +197,7 @@ class Trial:
                 (Path(folder) / path.name).write_text(text.replace(line, f'\nstage = "{stage}"\n', 1), encoding="utf-8")
                 knowledge = self.knowledge
                 loaded = load_rules(Path(folder), knowledge.terminology, knowledge.site, frozenset(knowledge.sources))
-            rule = None if loaded.problems else loaded.rules[0]
+            rule = None if loaded.problems else replace(loaded.rules[0], area=self.rule.area)
             fresh = {leaf: pattern for leaf, pattern in loaded.patterns.items() if leaf not in knowledge.patterns}
             yield Mutant("stage", "stage", f"{self.rule.stage} -> {stage}", critical, rule, fresh)
 
