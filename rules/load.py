@@ -33,7 +33,7 @@ TOP = {
 WHEN = {"all", "any", "unless", "unknown"}
 BRANCH = WHEN | {"id", "indicator", "summary", "line", "lines", "ask", "silent", "concludes", "blocks"}
 EVIDENCE = {"source", "says", "strength", "verified"}
-VIGNETTE = {"name", "on", "hook", "patient", "expect", "branch", "branches", "indicator", "suggests", "withholds", "blocks"}
+VIGNETTE = {"name", "on", "hook", "patient", "expect", "branch", "branches", "indicator", "suggests", "withholds", "blocks", "concludes"}
 
 
 class KnowledgeError(ValueError):
@@ -226,6 +226,7 @@ def _vignette(file: RuleFile, number: int, entry: Mapping[str, object], branches
         withholds=file.texts(where, entry, "withholds"),
         branches=exactly,
         blocks=file.texts(where, entry, "blocks"),
+        concludes=file.texts(where, entry, "concludes"),
     )
 
 

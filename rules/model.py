@@ -189,7 +189,8 @@ class Vignette:
     branches: tuple[str, ...] = ()
     """Exactly these fired (or asked), when given."""
     blocks: tuple[str, ...] = ()
-    """The rule blocks at least these."""
+    concludes: tuple[str, ...] = ()
+    """The rule blocks and concludes at least these for this patient, its silent branches too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,32 +12,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rules.check import problem_of
-from rules.evaluate import Evaluator
-from rules.findings import Finding
 from rules.model import Vignette
 from tools.mutate.mutants import Mutant
-from tools.mutate.trial import Case, Trial
+from tools.mutate.trial import Bench, Case, Said, Trial
 from tools.mutate.vary import Limits, Pool, changes, limits_of
 
 __all__ = ["propose", "toml_of"]
 
 
-def stated(vignette: Vignette, finding: Finding | None) -> Vignette:
+def stated(vignette: Vignette, said: Said) -> Vignette:
     """The vignette with everything that a vignette can state of what the rule does."""
+    finding, made = said
+    named = sorted(made)
+    vignette = replace(
+        vignette,
+        blocks=tuple(name.removeprefix("blocked:") for name in named if name.startswith("blocked:")),
+        concludes=tuple(name.removeprefix("fact:") for name in named if name.startswith("fact:")),
+    )
     if finding is None:
         return replace(vignette, expect="silent")
-    blocks = tuple(
-        step.concluded.removeprefix("blocked:")
-        for step in finding.chain
-        if step.rule == finding.rule.id and step.concluded.startswith("blocked:")
-    )
     return replace(
         vignette,
         expect="asks" if finding.asks else "fires",
         branches=finding.branches,
         indicator=finding.indicator,
         suggests=tuple(one.concept for one in finding.suggestions if one.concept),
-        blocks=blocks,
     )
 
 
@@ -69,8 +68,7 @@ def propose(trial: Trial, alive: Sequence[Mutant], pool: Pool, seconds: float, s
         if view in views:
             continue
         views.add(view)
-        finding = trial.finding(None, case)
-        case = replace(case, vignette=stated(case.vignette, finding))
+        case = replace(case, vignette=stated(case.vignette, trial.said(None, case)))
         caught = [mutant for mutant in left if trial.differs(mutant, case) and _catches(trial, benches[id(mutant)], case)]
         if caught:
             names.add(case.vignette.name)
@@ -80,11 +78,11 @@ def propose(trial: Trial, alive: Sequence[Mutant], pool: Pool, seconds: float, s
     return [case.vignette for case in _few(trial, [one for one in alive if one not in left], benches, kept)]
 
 
-def _catches(trial: Trial, bench: Evaluator | None, case: Case) -> bool:
-    return bench is None or bool(problem_of(case.vignette, trial.finding(bench, case)))
+def _catches(trial: Trial, bench: Bench | None, case: Case) -> bool:
+    return bench is None or bool(problem_of(case.vignette, *trial.said(bench, case)))
 
 
-def _few(trial: Trial, caught: Sequence[Mutant], benches: Mapping[int, Evaluator | None], kept: Sequence[Case]) -> list[Case]:
+def _few(trial: Trial, caught: Sequence[Mutant], benches: Mapping[int, Bench | None], kept: Sequence[Case]) -> list[Case]:
     """Only the cases that are needed: each time the one that catches most of the rest."""
     reach = {
         place: {id(one) for one in caught if trial.differs(one, case) and _catches(trial, benches[id(one)], case)}
@@ -141,7 +139,11 @@ def toml_of(vignette: Vignette) -> str:
         f"patient = {_toml(vignette.patient)}",
         f"expect = {_toml(vignette.expect)}",
     ]
-    lines += [f"{key} = {_toml(value)}" for key in ("branches", "indicator", "suggests", "blocks") if (value := getattr(vignette, key))]
+    lines += [
+        f"{key} = {_toml(value)}"
+        for key in ("branches", "indicator", "suggests", "blocks", "concludes")
+        if (value := getattr(vignette, key))
+    ]
     return "\n".join(lines) + "\n"
 
 

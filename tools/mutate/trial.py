@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rules.check import problem_of, record_of
+from rules.check import outcome_of, problem_of, record_of
 from rules.compile import Compiled, compile_rules
 from rules.engine.interface import Budget
 from rules.engine.reference import ReferenceEngine
@@ -41,6 +41,18 @@ class Outcome:
     mutant: Mutant
     caught: str = ""
     seen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Compiled rules, ready to run, and the rule on trial as it is there."""
+
+    evaluator: Evaluator
+    rule: Rule
+
+
+Said = tuple[Finding | None, Names]
+"""A rule's finding, and what it blocked and concluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +142,13 @@ class Trial:
         own = self._cases((rule,))
         others = self._cases(tuple(one for one in knowledge.rules if one.id in self.above))
         plain = Mutant("", "", "", False, rule)
-        self.alone = self._bench(plain, self.below)
-        self.base = [(case, self._finding(self.alone, case)) for case in own]
+        self.alone = self._only(self._bench(plain, self.below))
+        self.base = [(case, self.said(None, case)) for case in own]
         self.outputs = [(case, self._output(self.alone, case)) for case in others]
-        self.rest = {} if not others else self._findings(self._bench(plain, self.all), others)
-        for case, finding in (*self.base, *((case, self.rest[id(case)]) for case in others)):
-            if problem := problem_of(case.vignette, finding):
+        whole = self._only(self._bench(plain, self.all)) if others else self.alone
+        self.rest = {id(case): self.said(whole, case) for case in others}
+        for case, said in (*self.base, *((case, self.rest[id(case)]) for case in others)):
+            if problem := problem_of(case.vignette, *said):
                 raise RuntimeError(f"{case.rule}: {case.vignette.name}: {problem} without any mutant; the rules taken along are too few")
 
     def run(self) -> Iterator[Outcome]:
@@ -167,8 +180,8 @@ class Trial:
             return Outcome(mutant, "the loader")
         seen = ""
         for case, before in changed:
-            after = self._finding(bench, case)
-            if problem_of(case.vignette, after):
+            after = self.said(bench, case)
+            if problem_of(case.vignette, *after):
                 return Outcome(mutant, case.vignette.name)
             seen = seen or (case.vignette.name if _told(before) != _told(after) else "")
         moved = [case for case, before in others if self._output(bench, case) != before]
@@ -177,8 +190,8 @@ class Trial:
             if whole is None:
                 return Outcome(mutant, "the loader")
             for case in moved:
-                after = self._finding(whole, case)
-                if problem_of(case.vignette, after):
+                after = self.said(whole, case)
+                if problem_of(case.vignette, *after):
                     return Outcome(mutant, f"{case.rule}: {case.vignette.name}")
                 if not seen and _told(self.rest[id(case)]) != _told(after):
                     seen = f"{case.rule}: {case.vignette.name}"
@@ -221,7 +234,7 @@ class Trial:
             return True
         return any(self._memo(old, {}).judge(case.index) != self._memo(new, mutant.patterns).judge(case.index) for old, new in mutant.swaps)
 
-    def _bench(self, mutant: Mutant, with_: Names) -> Evaluator | None:
+    def _bench(self, mutant: Mutant, with_: Names) -> Bench | None:
         """The mutated rule and the rules it is tried with, ready to run; None when they do not compile."""
         assert mutant.rule is not None  # noqa: S101 - what the loader refuses is not tried
         rules = tuple(
@@ -234,51 +247,48 @@ class Trial:
         speaking = tuple(one for one in rules if one.id == self.rule.id or one.id in self.above)
         engine = ReferenceEngine(compiled.program)
         matcher = Matcher(compiled.leaves, patterns)
-        return Evaluator(speaking, compiled, matcher, self.knowledge.terminology, engine, {})
+        return Bench(Evaluator(speaking, compiled, matcher, self.knowledge.terminology, engine, {}), mutant.rule)
 
     def case(self, vignette: Vignette) -> Case:
         """Another vignette of this rule. Raises ValueError for a patient that cannot be built."""
         record = record_of(self.knowledge, vignette)
         return Case(self.rule.id, vignette, record, RecordIndex(record))
 
-    def bench(self, mutant: Mutant) -> Evaluator | None:
+    def bench(self, mutant: Mutant) -> Bench | None:
         """The mutant with the rules below it; None when it does not compile."""
         return None if mutant.rule is None else self._bench(mutant, self.below)
 
     def view(self, case: Case, more: Iterable[tuple[Leaf, Pattern]]) -> object:
         """All that the rule, and `more` conditions, can tell one patient from another by."""
-        world = self.alone.solve(case.record, PATIENT) if self.alone else None
+        world = self.alone.evaluator.solve(case.record, PATIENT)
         judged = tuple(self._memo(leaf, {}, pattern).judge(case.index).presence for leaf, pattern in more)
-        return case.vignette.hook, world and (world.sure, world.possible), judged
+        return case.vignette.hook, world.sure, world.possible, judged
 
-    def finding(self, bench: Evaluator | None, case: Case) -> Finding | None:
-        """What the rule says about a case, on a mutant's bench or (None) unchanged."""
-        return self._finding(bench or self.alone, case)
+    def said(self, bench: Bench | None, case: Case) -> Said:
+        """What the case's rule says about it, on a mutant's bench or (None) unchanged."""
+        used = bench or self.alone
+        rule = used.rule if case.rule == self.rule.id else self.knowledge.rule(case.rule)
+        assert rule is not None  # noqa: S101 - cases are made of rules
+        return outcome_of(used.evaluator, rule, used.evaluator.solve(case.record, PATIENT))
 
     @staticmethod
-    def _finding(bench: Evaluator | None, case: Case) -> Finding | None:
+    def _only(bench: Bench | None) -> Bench:
         assert bench is not None  # noqa: S101 - the unchanged rules compile
-        return next((one for one in bench.evaluate(case.record, PATIENT).findings if one.rule.id == case.rule), None)
+        return bench
 
-    def _findings(self, bench: Evaluator | None, cases: list[Case]) -> dict[int, Finding | None]:
-        return {id(case): self._finding(bench, case) for case in cases}
-
-    def _output(self, bench: Evaluator | None, case: Case) -> tuple[Names, Names]:
+    def _output(self, bench: Bench, case: Case) -> tuple[Names, Names]:
         """What the rule concludes for a patient of another rule, surely and possibly."""
-        assert bench is not None  # noqa: S101 - as above
-        world = bench.solve(case.record, PATIENT)
+        world = bench.evaluator.solve(case.record, PATIENT)
         mine = {f"fires:{self.rule.id}"} | {f"fires:{self.rule.id}/{branch.id}" for branch in self.rule.branches}
-        mine |= {
-            f"{kind}:{name}"
-            for branch in self.rule.branches
-            for kind, names in (("fact", branch.concludes), ("blocked", branch.blocks))
-            for name in names
-        }
+        for branch in self.rule.branches:
+            mine |= {f"fact:{name}" for name in branch.concludes} | {f"blocked:{name}" for name in branch.blocks}
         return frozenset(world.sure & mine), frozenset(world.possible & mine)
 
 
-def _told(finding: Finding | None) -> object:
-    """What of a finding a vignette could state."""
+def _told(said: Said) -> object:
+    """What of it a vignette could state."""
+    finding, made = said
     if finding is None:
-        return None
-    return finding.asks, finding.indicator, finding.branches, tuple((one.kind, one.concept, one.label) for one in finding.suggestions)
+        return made
+    proposed = tuple((one.kind, one.concept, one.label) for one in finding.suggestions)
+    return made, finding.asks, finding.indicator, finding.branches, proposed

@@ -69,7 +69,7 @@ def test_a_trial_says_of_a_rule_what_the_whole_rule_base_says() -> None:
     for vignette in one.vignettes:
         case = tried.case(vignette)
         whole = knowledge().evaluator.evaluate(case.record, Budget())
-        assert tried.finding(None, case) == next((finding for finding in whole.findings if finding.rule.id == one.id), None)
+        assert tried.said(None, case)[0] == next((finding for finding in whole.findings if finding.rule.id == one.id), None)
 
 
 def test_a_proposed_vignette_holds_and_catches_what_no_vignette_caught() -> None:
@@ -117,8 +117,19 @@ def test_a_vignette_may_state_exactly_the_branches_and_the_blocks() -> None:
     one = next(found for found in knowledge().rules if found.card and any(branch.blocks for branch in found.branches))
     vignette = next(found for found in one.vignettes if found.expect == "fires")
     tried = trial(one)
-    finding = tried.finding(None, tried.case(vignette))
+    finding, made = tried.said(None, tried.case(vignette))
     assert finding is not None
-    assert "expected exactly" in problem_of(replace(vignette, branches=("another",)), finding)
-    assert "found no block of water" in problem_of(replace(vignette, branches=finding.branches, branch=None, blocks=("water",)), finding)
-    assert problem_of(replace(vignette, branches=finding.branches), finding) == ""
+    assert "expected exactly" in problem_of(replace(vignette, branches=("another",)), finding, made)
+    assert "expected blocked:water" in problem_of(replace(vignette, blocks=("water",)), finding, made)
+    assert "expected fact:rain" in problem_of(replace(vignette, concludes=("rain",)), finding, made)
+    assert problem_of(replace(vignette, branches=finding.branches), finding, made) == ""
+
+
+def test_a_silent_branch_can_be_stated_too() -> None:
+    one = rule("man-block-dvt")
+    [clot] = [branch for branch in one.branches if branch.id == "clot"]
+    patient = {"age": 60, "diagnoses": [{"concept": "dvt", "onset": "-10 days", "recorded": "-10 days"}]}
+    vignette = replace(one.vignettes[0], hook="patient-view", patient=patient, expect="silent", branch=None, indicator=None, suggests=())
+    tried = trial(one)
+    said = tried.said(None, tried.case(vignette))
+    assert problem_of(replace(vignette, blocks=clot.blocks, concludes=clot.concludes), *said) == ""
