@@ -6,6 +6,7 @@ ARGS ?=
 KILLS ?= 1000
 BIN := .venv/bin
 READY := .venv/.ready
+FUZZ_SECONDS ?= 60
 
 # An environment that was copied here together with the folder points to the old place: set up again.
 ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
@@ -13,7 +14,8 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-population serve test test-kill check check-deploy format bench bench-population docs site engine-million lock clean
+.PHONY: help setup setup-population serve test test-kill check check-deploy format bench bench-population docs site engine-million metamorphic \
+	mutate-knowledge fuzz lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -71,6 +73,16 @@ check-deploy: .venv/.ready-deploy ## Check deploy/ and the Dockerfile with the l
 
 engine-million: $(READY) ## Compare both engines on a million random cases (long)
 	@$(BIN)/python -m tests.generative.engine.million 1000000
+
+metamorphic: $(READY) ## Ask about every invented patient changed in ways that mean nothing (half a minute)
+	@$(BIN)/python -m tests.generative.metamorphic.everyone
+
+mutate-knowledge: $(READY) ## Plant faults in every rule; which ones no vignette notices (ARGS="--only RULE --named")
+	@$(BIN)/python -m tools.mutate $(ARGS)
+
+fuzz: .venv/.ready-assurance ## Fuzz bodies, feedback, extraction, rules and every endpoint (FUZZ_SECONDS=60 for each)
+	@for target in body request feedback extraction evaluation; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
+	@$(BIN)/python -m tests.fuzz.schema $(FUZZ_SECONDS)
 
 lock: $(READY) ## Pin every dependency again with hashes (needs uv)
 	@sh tools/lock.sh

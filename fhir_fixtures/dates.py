@@ -9,7 +9,11 @@ from typing import TypeVar
 __all__ = ["moved"]
 
 _DATE = re.compile(r"(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)(?P<time>T.*)?)?)?")
-_DATE_ELEMENTS = frozenset({"birthDate", "start", "end", "authoredOn", "recordedDate", "startDate", "timestamp", "issued"})
+# Elements of the resource types that the service reads (FHIR R4) whose names do not end in Date or DateTime.
+_DATE_ELEMENTS = frozenset({
+    "authored", "authoredOn", "created", "date", "dateAsserted", "effectiveInstant", "end", "event", "issued", "lastOccurrence",
+    "lastUpdated", "received", "recordedOn", "sent", "start", "started", "timestamp", "whenHandedOver", "whenPrepared",
+})  # fmt: skip
 _Json = TypeVar("_Json")
 
 

@@ -8,14 +8,16 @@ from datetime import UTC, datetime, time
 
 from rules.decision import decision
 from rules.engine.interface import Budget
+from rules.evaluate import Evaluator
 from rules.extract import Input, extract
 from rules.facts import Origin, Record
 from rules.findings import Evaluation, Finding
 from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
 from rules.vignette import build
+from rules.world import World
 
-__all__ = ["VignetteResult", "evaluate_vignette", "record_of", "run_vignettes"]
+__all__ = ["VignetteResult", "evaluate_vignette", "outcome_of", "problem_of", "record_of", "run_vignettes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +50,31 @@ def run_vignettes(knowledge: Knowledge, rules: tuple[Rule, ...] | None = None) -
     for rule in knowledge.rules if rules is None else rules:
         for vignette in rule.vignettes:
             try:
-                record = record_of(knowledge, vignette)
+                world = knowledge.evaluator.solve(record_of(knowledge, vignette), Budget())
             except ValueError as problem:
                 yield VignetteResult(rule.id, vignette.name, str(problem))
                 continue
-            evaluation = knowledge.evaluator.evaluate(record, Budget())
-            mine = next((finding for finding in evaluation.findings if finding.rule.id == rule.id), None)
-            found = _problem(vignette, mine)
-            if found and rule in knowledge.rules:
-                world = knowledge.evaluator.solve(record, Budget())
-                yield VignetteResult(rule.id, vignette.name, found, decision(knowledge, rule, world, mine))
-            else:
-                yield VignetteResult(rule.id, vignette.name, found)
+            mine, made = outcome_of(knowledge.evaluator, rule, world)
+            found = problem_of(vignette, mine, made)
+            decided = decision(knowledge, rule, world, mine) if found and rule in knowledge.rules else None
+            yield VignetteResult(rule.id, vignette.name, found, decided) if decided else VignetteResult(rule.id, vignette.name, found)
 
 
-def _problem(vignette: Vignette, finding: Finding | None) -> str:
+def outcome_of(evaluator: Evaluator, rule: Rule, world: World) -> tuple[Finding | None, frozenset[str]]:
+    """What a rule says about a patient, and what it surely blocks ("blocked:...") and concludes ("fact:...")."""
+    evaluation = evaluator.told(world)
+    fired = [branch for branch in rule.branches if f"fires:{rule.id}/{branch.id}" in world.sure]
+    made = {f"blocked:{name}" for branch in fired for name in branch.blocks} | {
+        f"fact:{name}" for branch in fired for name in branch.concludes
+    }
+    return next((finding for finding in evaluation.findings if finding.rule.id == rule.id), None), frozenset(made)
+
+
+def problem_of(vignette: Vignette, finding: Finding | None, made: frozenset[str]) -> str:
+    """How a finding and what the rule blocked and concluded differ from what the vignette expects; empty when they do not."""
+    for name in (*(f"blocked:{one}" for one in vignette.blocks), *(f"fact:{one}" for one in vignette.concludes)):
+        if name not in made:
+            return f"found {', '.join(sorted(made)) or 'nothing'} concluded, expected {name}"
     found = "silent" if finding is None else ("asks" if finding.asks else "fires")
     if found != vignette.expect:
         missing = f"; could not check {', '.join(gap.what for gap in finding.not_checked)}" if finding and finding.not_checked else ""
@@ -72,6 +84,8 @@ def _problem(vignette: Vignette, finding: Finding | None) -> str:
         return ""
     if vignette.branch is not None and vignette.branch not in finding.branches:
         return f"found branches {', '.join(finding.branches)}, expected {vignette.branch}"
+    if vignette.branches and sorted(vignette.branches) != sorted(finding.branches):
+        return f"found branches {', '.join(finding.branches)}, expected exactly {', '.join(vignette.branches)}"
     if vignette.indicator is not None and vignette.indicator != finding.indicator:
         return f"found indicator {finding.indicator}, expected {vignette.indicator}"
     proposed = (

@@ -37,9 +37,13 @@ class Evaluator:
 
     def evaluate(self, record: Record, budget: Budget) -> Evaluation:
         """Findings for one record; raises EngineError."""
-        if record.person is not None and record.person.deceased:
+        return self.told(self.solve(record, budget))
+
+    def told(self, world: World) -> Evaluation:
+        """Findings for a solved record; none for a person who died."""
+        if world.record.person is not None and world.record.person.deceased:
             return Evaluation((), (), False)
-        return self.speaker.evaluation(self.solve(record, budget))
+        return self.speaker.evaluation(world)
 
     def solve(self, record: Record, budget: Budget) -> World:
         """Match, then chain."""

@@ -34,7 +34,7 @@ TOP = {
 WHEN = {"all", "any", "unless", "unknown"}
 BRANCH = WHEN | {"id", "indicator", "summary", "line", "lines", "ask", "silent", "concludes", "blocks"}
 EVIDENCE = {"source", "says", "strength", "verified"}
-VIGNETTE = {"name", "on", "hook", "patient", "expect", "branch", "indicator", "suggests", "withholds"}
+VIGNETTE = {"name", "on", "hook", "patient", "expect", "branch", "branches", "indicator", "suggests", "withholds", "blocks", "concludes"}
 
 
 class KnowledgeError(ValueError):
@@ -208,6 +208,10 @@ def _vignette(file: RuleFile, number: int, entry: Mapping[str, object], branches
     branch = entry.get("branch")
     if branch is not None and branch not in branches:
         file.say(f"{where}branch", f"found {branch!r}, expected one of {', '.join(sorted(branches))}")
+    exactly = file.texts(where, entry, "branches")
+    for name in exactly:
+        if name not in branches:
+            file.say(f"{where}branches", f"found {name!r}, expected some of {', '.join(sorted(branches))}")
     indicator = entry.get("indicator")
     if indicator is not None:
         file.choice(where, entry, "indicator", INDICATORS)
@@ -221,6 +225,9 @@ def _vignette(file: RuleFile, number: int, entry: Mapping[str, object], branches
         indicator=indicator,  # type: ignore[arg-type]
         suggests=file.texts(where, entry, "suggests"),
         withholds=file.texts(where, entry, "withholds"),
+        branches=exactly,
+        blocks=file.texts(where, entry, "blocks"),
+        concludes=file.texts(where, entry, "concludes"),
     )
 
 

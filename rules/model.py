@@ -186,6 +186,11 @@ class Vignette:
     indicator: Indicator | None = None
     suggests: tuple[str, ...] = ()
     withholds: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    """Exactly these fired (or asked), when given."""
+    blocks: tuple[str, ...] = ()
+    concludes: tuple[str, ...] = ()
+    """The rule blocks and concludes at least these for this patient, its silent branches too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,14 @@ class FaultServer:
     """`seen` has (path, headers) of every request; `connections` counts connections; `stop` ends slow behaviours.
 
     `elsewhere` is host and port of another server, for answers that point there; `script` has the behaviours that `/script/` shows for
-    each resource type, one after the other, and good ones when they are used up.
+    each resource type, one after the other, and good ones when they are used up. `holds` is what `/holds/` answers by resource type: the
+    Patient, and a searchset for each other one.
     """
 
     port: int = 0
     elsewhere: str = "127.0.0.2:1"
     script: dict[str, list[str]] = field(default_factory=dict)
+    holds: dict[str, Json] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     connections: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
@@ -92,6 +94,11 @@ class FaultServer:
             peer.sendall(bytes([byte]))
             if self.stop.wait(pause):
                 return
+
+
+def _holds(server: FaultServer, peer: socket.socket, path: str) -> None:
+    """The patient that the test gave, one resource type a query."""
+    peer.sendall(answer(server.holds.get(path.split("/")[2].partition("?")[0], bundle())))
 
 
 def _silent(server: FaultServer, _peer: socket.socket, _path: str) -> None:
@@ -203,6 +210,7 @@ def _drip_body(server: FaultServer, peer: socket.socket, _path: str) -> None:
 
 BEHAVIOURS: dict[str, Callable[[FaultServer, socket.socket, str], None]] = {
     "good": lambda _server, peer, path: peer.sendall(answer(fhir(path))),
+    "holds": _holds,
     "silent": _silent,
     "slow": _slow,
     "drip-head": lambda server, peer, path: server.drip(peer, answer(fhir(path)), 0.2),

@@ -1,0 +1,135 @@
+"""Knowledge mutation plants the faults that it says, tries them as the whole rule base would, and keeps and reads its results."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from rules.check import problem_of, run_vignettes
+from rules.engine.interface import Budget
+from rules.knowledge import Knowledge
+from rules.model import Rule
+from tools.mutate.mutants import KINDS, mutants
+from tools.mutate.propose import propose, toml_of
+from tools.mutate.report import figures, survivors
+from tools.mutate.results import Equivalent, Result, Tried, equivalents, read, write
+from tools.mutate.trial import Trial, relations
+from tools.mutate.vary import Pool
+
+RULE = "mmn-no-steroids-no-plex"
+
+
+@cache
+def knowledge() -> Knowledge:
+    return Knowledge.load(engine="reference")
+
+
+def rule(name: str = RULE) -> Rule:
+    found = knowledge().rule(name)
+    assert found is not None
+    return found
+
+
+def trial(one: Rule) -> Trial:
+    below, above = relations(knowledge())
+    return Trial(one, knowledge(), below, above)
+
+
+def test_faults_of_every_kind_are_planted_each_with_a_name_of_its_own() -> None:
+    found = [
+        mutant
+        for name in (RULE, "mg-crisis-urgent", "analg-tramadol-codeine-young", "pregnant")
+        for mutant in mutants(rule(name), knowledge())
+    ]
+    assert {mutant.kind for mutant in found} == set(KINDS) - {"stage"}
+    for name in (RULE, "mg-crisis-urgent"):
+        names = [mutant.name for mutant in mutants(rule(name), knowledge())]
+        assert len(names) == len(set(names))
+
+
+def test_a_threshold_and_a_window_move_one_step_each_way() -> None:
+    names = {mutant.name for mutant in mutants(rule("mg-crisis-urgent"), knowledge())}
+    for change in ("below 20 -> 19", "below 20 -> 21", "within 2 days -> 1 day", "within 2 days -> 3 days"):
+        assert any(change in name for name in names)
+
+
+def test_a_vignette_that_notices_is_named_and_without_vignettes_everything_survives() -> None:
+    caught = [outcome for outcome in trial(rule()).run() if outcome.caught]
+    assert {outcome.caught for outcome in caught} - {"the loader"} <= {vignette.name for vignette in rule().vignettes}
+    assert len(caught) > 20
+    bare = trial(replace(rule(), vignettes=()))
+    assert {outcome.caught for outcome in bare.run()} <= {"", "the loader"}
+
+
+def test_a_trial_says_of_a_rule_what_the_whole_rule_base_says() -> None:
+    one = rule("mg-crisis-urgent")
+    tried = trial(one)
+    for vignette in one.vignettes:
+        case = tried.case(vignette)
+        whole = knowledge().evaluator.evaluate(case.record, Budget())
+        assert tried.said(None, case)[0] == next((finding for finding in whole.findings if finding.rule.id == one.id), None)
+
+
+def test_a_proposed_vignette_holds_and_catches_what_no_vignette_caught() -> None:
+    one = replace(rule(), vignettes=rule().vignettes[:2])
+    tried = trial(one)
+    alive = [outcome.mutant for outcome in tried.run() if not outcome.caught and outcome.mutant.kind == "drop"]
+    found = propose(tried, alive, Pool(knowledge().rules), 1.0, one.id)
+    assert found
+    assert 'expect = "' in toml_of(found[0])
+    assert [result.problem for result in run_vignettes(knowledge(), (replace(one, vignettes=tuple(found)),)) if result.problem] == []
+    again = trial(replace(one, vignettes=(*one.vignettes, *found)))
+    left = [outcome.mutant.name for outcome in again.run() if not outcome.caught and outcome.mutant.kind == "drop"]
+    assert len(left) < len(alive)
+
+
+def test_results_are_kept_until_something_changes(tmp_path: Path) -> None:
+    result = Result("r", "digest", 1.0, (Tried("drop: x", "drop", True, "", "v"),))
+    write(tmp_path, result)
+    assert read(tmp_path, "r", "digest") == result
+    assert read(tmp_path, "r", "another") is None
+    assert read(tmp_path, "s", "digest") is None
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["rule"] == "r"
+
+
+def test_equivalent_survivors_do_not_count_and_members_stand_alone() -> None:
+    tried = (
+        Tried("drop: a [0]", "drop", True, "", ""),
+        Tried("drop: b", "drop", False, "v", ""),
+        Tried("member: c", "member", False, "", ""),
+    )
+    results = [Result("r", "d", 1.0, tried)]
+    same = [Equivalent("r", "drop: a [0]", "why")]
+    assert figures(results, [])["all"].percent == 50
+    assert figures(results, same)["all"].as_json() == {"mutants": 1, "caught": 1, "percent": 100.0, "equivalent": 1}
+    assert figures(results, same)["members"].total == 1
+    assert list(survivors(results, [])) == ["r"]
+    assert survivors(results, same) == {}
+
+
+def test_every_equivalent_survivor_has_a_reason() -> None:
+    assert [one for one in equivalents() if not one.reason.strip()] == []
+
+
+def test_a_vignette_may_state_exactly_the_branches_and_the_blocks() -> None:
+    one = next(found for found in knowledge().rules if found.card and any(branch.blocks for branch in found.branches))
+    vignette = next(found for found in one.vignettes if found.expect == "fires")
+    tried = trial(one)
+    finding, made = tried.said(None, tried.case(vignette))
+    assert finding is not None
+    assert "expected exactly" in problem_of(replace(vignette, branches=("another",)), finding, made)
+    assert "expected blocked:water" in problem_of(replace(vignette, blocks=("water",)), finding, made)
+    assert "expected fact:rain" in problem_of(replace(vignette, concludes=("rain",)), finding, made)
+    assert problem_of(replace(vignette, branches=finding.branches), finding, made) == ""
+
+
+def test_a_silent_branch_can_be_stated_too() -> None:
+    one = rule("man-block-dvt")
+    [clot] = [branch for branch in one.branches if branch.id == "clot"]
+    patient = {"age": 60, "diagnoses": [{"concept": "dvt", "onset": "-10 days", "recorded": "-10 days"}]}
+    vignette = replace(one.vignettes[0], hook="patient-view", patient=patient, expect="silent", branch=None, indicator=None, suggests=())
+    tried = trial(one)
+    said = tried.said(None, tried.case(vignette))
+    assert problem_of(replace(vignette, blocks=clot.blocks, concludes=clot.concludes), *said) == ""
