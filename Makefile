@@ -14,8 +14,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-population serve test test-kill check check-deploy format bench bench-population docs site engine-million metamorphic \
-	mutate-knowledge fuzz lock clean
+.PHONY: help setup setup-population serve test test-kill test-population check check-deploy format bench bench-population docs site engine-million metamorphic mutate-knowledge fuzz lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -31,7 +30,11 @@ serve: $(READY) ## Run the service (HOST=127.0.0.1 PORT=8000)
 	@$(BIN)/nmcds serve --host "$(HOST)" --port "$(PORT)"
 
 test: $(READY) ## Run every test; optional programs that are missing are named at the end (ARGS="-k name")
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore tests/population $(ARGS)
+	@echo "left out: whole runs on Spark (make test-population)"
+
+test-population: .venv/.ready-population ## Run the tests of `nmcds screen` on Spark, alone: they need every core
+	@$(BIN)/python -m pytest tests/population $(ARGS)
 
 test-%: $(READY) ## (as test-<name>)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/$* $(ARGS)
