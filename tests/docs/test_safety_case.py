@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 TEXT = (ROOT / "SAFETY.md").read_text(encoding="utf-8")
 HAZARDS = {row[1]: set(re.findall(r"C-\d\d", row[2])) for row in re.finditer(r"^\| (H-\d\d) \|.*\| ([C\d -]+) \|$", TEXT, re.MULTILINE)}
 CONTROLS = {row[1]: re.findall(r"`(tests/[^`]+)`", row[2]) for row in re.finditer(r"^\| (C-\d\d) \|(.*)\|$", TEXT, re.MULTILINE)}
@@ -31,3 +32,11 @@ def test_every_control_has_tests_that_exist(control: str) -> None:
         if function:
             source = (ROOT / path).read_text(encoding="utf-8")
             assert re.search(rf"^(async )?def {function}\(", source, re.MULTILINE), named
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", SECURITY)
+    assert len(named) >= 60
+    assert [name for name in named if not re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)] == []
+    assert [path for path in re.findall(r"`(?:tests/)?(\w+/[\w/]+\.py)`", SECURITY) if not (ROOT / "tests" / path).exists()] == []
