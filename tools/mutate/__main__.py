@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import subprocess
 import time
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from rules.knowledge import Knowledge
+from tools.mutate import ratchet as ratchets
 from tools.mutate.propose import propose, toml_of
 from tools.mutate.report import figures, survivors, tables
 from tools.mutate.results import ROOT, Result, Tried, digests, equivalents, read, write
@@ -74,23 +74,6 @@ def _results(waiting: Sequence[tuple[str, str]], workers: int, until: float) -> 
                 return
 
 
-def _more(results: Sequence[Result], now: Mapping[str, int], *, keep: bool) -> bool:
-    """Compare with the survivors that are known, or (`keep`) write them down."""
-    if keep:
-        head = "# Survivors by rule; written by `make mutate-knowledge ARGS=--keep`. No rule may get more.\n"
-        rows = "".join(f"{name} = {now[name]}\n" for name in sorted(now))
-        KNOWN.write_text(head + rows, encoding="utf-8")
-        return False
-    known = tomllib.loads(KNOWN.read_text(encoding="utf-8"))
-    worse = [result.rule for result in results if now.get(result.rule, 0) > known.get(result.rule, 0)]
-    for name in worse:
-        console.print(
-            f"{name}: found {now[name]} survivors, expected {known.get(name, 0)} at most: add vignettes (--only {name} --propose 30)",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
-    return bool(worse)
-
-
 def _propose(left: Mapping[str, Sequence[Tried]], seconds: float) -> None:
     knowledge, below, above = _bench()
     pool = Pool(knowledge.rules)
@@ -116,7 +99,9 @@ def main(
     propose_s: Annotated[
         float, typer.Option("--propose", help="Search so many CPU seconds a rule for vignettes that catch its survivors, and print them.")
     ] = 0,
-    ratchet: Annotated[bool, typer.Option("--ratchet", help="Exit 1 when a rule has more survivors than survivors.toml says.")] = False,
+    ratchet: Annotated[
+        bool, typer.Option("--ratchet", help="Exit 1 when a rule that was tried has more survivors than survivors.toml says.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Write survivors.toml anew, after a run over all rules.")] = False,
     at_least: Annotated[float, typer.Option(help="Exit 1 when fewer percent are caught.")] = 0,
     critical_at_least: Annotated[float, typer.Option(help="Exit 1 when fewer percent of the faults in critical cards are caught.")] = 0,
@@ -155,8 +140,14 @@ def main(
     report = {"figures": {name: one.as_json() for name, one in numbers.items()}, "survivors": left}
     (FOLDER / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     console.print(f"survivors: {(FOLDER / 'report.json').relative_to(ROOT)}")
-    worse = _more(results, {rule: len(alive) for rule, alive in survivors(results, known).items()}, keep=keep) if ratchet or keep else False
-    if worse or len(results) < len(chosen) or numbers["all"].percent < at_least or numbers["critical"].percent < critical_at_least:
+    counts = {rule: len(alive) for rule, alive in left.items()}
+    if keep:
+        ratchets.keep(KNOWN, counts)
+    more = ratchets.worse(KNOWN, [result.rule for result in results], counts) if ratchet else []
+    for line in more:
+        console.print(line, highlight=False, soft_wrap=True)
+    unfinished = len(results) < len(chosen) and not ratchet  # a ratchet judges what there was time for
+    if more or unfinished or numbers["all"].percent < at_least or numbers["critical"].percent < critical_at_least:
         raise typer.Exit(1)
 
 

@@ -13,6 +13,7 @@ from rules.knowledge import Knowledge
 from rules.model import Rule
 from tools.mutate.mutants import KINDS, mutants
 from tools.mutate.propose import propose, toml_of
+from tools.mutate.ratchet import keep, worse
 from tools.mutate.report import figures, survivors
 from tools.mutate.results import Equivalent, Result, Tried, equivalents, read, write
 from tools.mutate.trial import Trial, relations
@@ -107,6 +108,17 @@ def test_equivalent_survivors_do_not_count_and_members_stand_alone() -> None:
     assert figures(results, same)["members"].total == 1
     assert list(survivors(results, [])) == ["r"]
     assert survivors(results, same) == {}
+
+
+def test_a_rule_may_have_as_many_survivors_as_are_kept_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "survivors.toml"
+    assert worse(path, ["a"], {"a": 3}) == []
+    keep(path, {"a": 1, "b": 2})
+    assert worse(path, ["a", "b"], {"a": 1, "b": 2, "c": 9}) == []
+    assert [line.partition(" survivors")[0] for line in worse(path, ["a", "b", "c"], {"a": 2, "b": 1, "c": 1})] == [
+        "a: found 2",
+        "c: found 1",
+    ]
 
 
 def test_every_equivalent_survivor_has_a_reason() -> None:
