@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from fhir_fixtures import Resource, patient
+from fhir_fixtures import Resource, patient, patients
 from fhir_fixtures.requests_for import request_for
 
 __all__ = ["CASES", "Case", "cases"]
@@ -53,8 +53,8 @@ def _vital(number: int, who: str, day: datetime) -> Resource:
     }
 
 
-def _request(name: str, conditions: int, resources: int, patient_id: str | None = None) -> bytes:
-    """A patient-view of an invented patient, filled up to so many Conditions and resources; with another id if given."""
+def _request(name: str, conditions: int, resources: int) -> bytes:
+    """A patient-view of an invented patient, filled up to so many Conditions and resources."""
     today = datetime.now(UTC)
     who = patient(name).moved_to(today.date())
     record = list(who.record)
@@ -62,8 +62,7 @@ def _request(name: str, conditions: int, resources: int, patient_id: str | None 
     have = sum(one["resourceType"] == "Condition" for one in record)
     record += [_problem(code, about) for code in _OTHER_PROBLEMS[: max(0, conditions - have)]]
     record += [_vital(number, about, today) for number in range(max(0, resources - len(record)))]
-    body = orjson.dumps(request_for("patient-view", name, record, ()))
-    return body if patient_id is None else body.replace(who.patient_id.encode(), patient_id.encode())
+    return orjson.dumps(request_for("patient-view", name, record, ()))
 
 
 def _crowded() -> bytes:
@@ -102,7 +101,19 @@ def cases() -> Mapping[str, Case]:
     return {name: ("patient-view", body) for name, body in bodies.items()} | {"crowded": ("order-sign", _crowded())}
 
 
-def crowd(size: int) -> list[bytes]:
-    """Requests of different patients, each with its own id and one of several charts, for the search for mixed-up patients."""
-    charts = ("mg_generalised_new", "healthy_adult", "duchenne_on_steroid", "als_low_vital_capacity", "mg_musk")
-    return [_request(charts[number % len(charts)], 8, 30, f"soak-{number:04d}") for number in range(size)]
+def everybody() -> list[tuple[str, str, bytes]]:
+    """Every hook of every invented patient, each with a patient id of its own, for the search for mixed-up patients: hook, id, body."""
+    today = datetime.now(UTC).date()
+    calls = [(who.moved_to(today), hook) for who in patients() for hook in who.hooks]
+    return [
+        (hook, f"soak-{number:04d}", _renamed(request_for(hook, who.name, who.record, who.drafts), who.patient_id, f"soak-{number:04d}"))
+        for number, (who, hook) in enumerate(calls)
+    ]
+
+
+def _renamed(request: Resource, old: str, new: str) -> bytes:
+    return (
+        orjson.dumps(request)
+        .replace(f'"{old}"'.encode(), f'"{new}"'.encode())
+        .replace(f"Patient/{old}".encode(), f"Patient/{new}".encode())
+    )
