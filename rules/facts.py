@@ -184,7 +184,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """An AllergyIntolerance; substance and reaction-substance concepts together. `matched_by_name` marks recognition by text alone."""
+    """An AllergyIntolerance; substance and reaction-substance concepts together. `matched_by_name` marks recognition by text alone.
+
+    `severities` are the codes that its reactions state, `reactions` what they manifested as; `reaction_coded` is false when no
+    manifestation carries a code, so that nothing can be said about them.
+    """
 
     ref: str
     concepts: frozenset[str]
@@ -192,6 +196,9 @@ class Allergy:
     verification: str | None = None
     when: FhirDate | None = None
     matched_by_name: bool = False
+    severities: frozenset[str] = frozenset()
+    reactions: frozenset[str] = frozenset()
+    reaction_coded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
