@@ -179,7 +179,7 @@ class Renderer:
             "indicator": first.indicator,
             "source": self._source(first),
         }
-        suggestions = [_suggestion(suggestion, patient) for finding in one.findings for suggestion in finding.suggestions]
+        suggestions = [_suggestion(suggestion, patient) for suggestion in _once(one.findings)]
         if suggestions:
             body["suggestions"] = suggestions
             body["selectionBehavior"] = "any"
@@ -306,6 +306,17 @@ def _strength(source: str, strength: str, verified: str) -> str:
 def _unchecked(findings: Iterable[Finding], not_checked: Iterable[NotChecked]) -> list[NotChecked]:
     """What these findings could not check, then what no rule could."""
     return list(dict.fromkeys([*(item for finding in findings for item in finding.not_checked), *not_checked]))
+
+
+def _once(findings: Iterable[Finding]) -> list[Suggestion]:
+    """The suggestions of a card: what two of its rules propose in the same words stands once, recommended when one recommends it."""
+    found: dict[tuple[str, str, str | None, str], Suggestion] = {}
+    for suggestion in (suggestion for finding in findings for suggestion in finding.suggestions):
+        kind = str((suggestion.resource or {}).get("resourceType"))
+        key = (suggestion.label.casefold(), suggestion.kind, suggestion.target, kind)
+        if key not in found or (suggestion.recommended and not found[key].recommended):
+            found[key] = suggestion
+    return list(found.values())
 
 
 def _suggestion(suggestion: Suggestion, patient: str) -> JsonObject:

@@ -200,6 +200,19 @@ def test_findings_of_one_family_become_one_card_that_names_every_rule(service: S
     assert [link["url"].rpartition("/")[2] for link in card["links"]] == ["r2", "r1"]
 
 
+def test_what_two_rules_of_a_card_propose_in_the_same_words_stands_once(service: Service) -> None:
+    [card] = cards(
+        service,
+        finding("r1", family="f", suggestions=(create("Vitamin D"), create("DXA"))),
+        finding("r2", family="f", suggestions=(create("vitamin D", recommended=True), create("Eye check"))),
+    )
+    assert [(one["label"], one.get("isRecommended", False)) for one in card["suggestions"]] == [
+        ("vitamin D", True),
+        ("DXA", False),
+        ("Eye check", False),
+    ]
+
+
 def test_a_finding_joins_the_card_of_the_first_named_rule_that_speaks(service: Service) -> None:
     found = cards(
         service,
