@@ -43,7 +43,8 @@ class Origin(StrEnum):
     """Where a resource stood in the request.
 
     `record`: prefetch or FHIR server. `draft`: the resources this hook asks about (order-select:
-    those named by `selections`; order-sign: every draft order; appointment-book: the appointments).
+    those named by `selections`; order-sign: every draft order; appointment-book: the appointments;
+    problem-list-item-create: the new conditions, which count like all others).
     `planned`: other unsigned drafts of the same call; they count like current therapy.
     """
 
