@@ -273,7 +273,7 @@ class Renderer:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; by level, then by pathway."""
+    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; in their order."""
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
     buckets: dict[tuple[str, str], list[Finding]] = {}
@@ -287,7 +287,13 @@ def group(findings: Iterable[Finding]) -> list[Group]:
                 finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
         buckets.setdefault(key, []).append(finding)
     groups = [Group(tuple(sorted(bucket, key=lambda finding: RANK[finding.indicator]))) for bucket in buckets.values()]
-    return sorted(groups, key=lambda one: (RANK[one.first.indicator], PLACES.get(one.first.pathway, len(PLACES))))
+    return sorted(groups, key=_place)
+
+
+def _place(one: Group) -> tuple[int, bool, int]:
+    """By level; of one level an emergency first, then by pathway. A question is no emergency."""
+    urgent = any(finding.emergency and not finding.asks for finding in one.findings)
+    return RANK[one.first.indicator], not urgent, PLACES.get(one.first.pathway, len(PLACES))
 
 
 def _home(finding: Finding) -> tuple[str, str]:

@@ -188,6 +188,17 @@ def test_of_one_level_safety_and_treatment_come_before_education(service: Servic
     assert [card["summary"][-2:] for card in found] == ["r3", "r4", "r2", "r1", "r0"]
 
 
+def test_of_one_level_an_emergency_comes_first_and_never_before_a_higher_level(service: Service) -> None:
+    found = cards(
+        service,
+        finding("drug", indicator="critical", pathway="safety"),
+        finding("crisis", indicator="critical", pathway="referral", emergency=True),
+        finding("asked", indicator="critical", pathway="safety", emergency=True, asks=True),
+        finding("walking", indicator="warning", pathway="immunosuppressive", emergency=True),
+    )
+    assert [explanation(card)["rules"][0]["id"] for card in found] == ["crisis", "drug", "asked", "walking"]
+
+
 def test_findings_of_one_family_become_one_card_that_names_every_rule(service: Service) -> None:
     [card] = cards(
         service,
