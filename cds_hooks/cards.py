@@ -179,7 +179,7 @@ class Renderer:
             "indicator": first.indicator,
             "source": self._source(first),
         }
-        suggestions = [_suggestion(suggestion, patient) for finding in one.findings for suggestion in finding.suggestions]
+        suggestions = [_suggestion(suggestion, patient) for suggestion in _once(one.findings)]
         if suggestions:
             body["suggestions"] = suggestions
             body["selectionBehavior"] = "any"
@@ -273,7 +273,7 @@ class Renderer:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; by level, then by pathway."""
+    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; in their order."""
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
     buckets: dict[tuple[str, str], list[Finding]] = {}
@@ -287,7 +287,13 @@ def group(findings: Iterable[Finding]) -> list[Group]:
                 finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
         buckets.setdefault(key, []).append(finding)
     groups = [Group(tuple(sorted(bucket, key=lambda finding: RANK[finding.indicator]))) for bucket in buckets.values()]
-    return sorted(groups, key=lambda one: (RANK[one.first.indicator], PLACES.get(one.first.pathway, len(PLACES))))
+    return sorted(groups, key=_place)
+
+
+def _place(one: Group) -> tuple[int, bool, int]:
+    """By level; of one level an emergency first, then by pathway. A question is no emergency."""
+    urgent = any(finding.emergency and not finding.asks for finding in one.findings)
+    return RANK[one.first.indicator], not urgent, PLACES.get(one.first.pathway, len(PLACES))
 
 
 def _home(finding: Finding) -> tuple[str, str]:
@@ -306,6 +312,17 @@ def _strength(source: str, strength: str, verified: str) -> str:
 def _unchecked(findings: Iterable[Finding], not_checked: Iterable[NotChecked]) -> list[NotChecked]:
     """What these findings could not check, then what no rule could."""
     return list(dict.fromkeys([*(item for finding in findings for item in finding.not_checked), *not_checked]))
+
+
+def _once(findings: Iterable[Finding]) -> list[Suggestion]:
+    """The suggestions of a card: what two of its rules propose in the same words stands once, recommended when one recommends it."""
+    found: dict[tuple[str, str, str | None, str], Suggestion] = {}
+    for suggestion in (suggestion for finding in findings for suggestion in finding.suggestions):
+        kind = str((suggestion.resource or {}).get("resourceType"))
+        key = (suggestion.label.casefold(), suggestion.kind, suggestion.target, kind)
+        if key not in found or (suggestion.recommended and not found[key].recommended):
+            found[key] = suggestion
+    return list(found.values())
 
 
 def _suggestion(suggestion: Suggestion, patient: str) -> JsonObject:

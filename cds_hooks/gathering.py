@@ -241,8 +241,8 @@ def _orders(request: HookRequest) -> list[tuple[Item, Origin]]:
             raise BadRequest.at(f"{path}.entry", "expected a resource in every entry")
         found += page.items
     context = request.context
-    if request.hook == "problem-list-item-create":  # the problems are already final when this hook fires (CDS Hooks Library)
-        return [(item, Origin.RECORD) for item in found]
+    if request.hook == "problem-list-item-create":  # the problems are what this hook asks about; they count as the record does
+        return [(item, Origin.DRAFT if item.kind == "Condition" else Origin.RECORD) for item in found]
     if not isinstance(context, OrderSelect):
         return [(item, Origin.DRAFT) for item in found]
     selected = [_is_selected(item, context.selections) for item in found]

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-__all__ = ["HOOKS", "PREFETCH_TYPES", "Resource", "prefetch_for", "prefetch_key", "request_for"]
+__all__ = ["HOOKS", "PREFETCH_TYPES", "Resource", "prefetch_for", "prefetch_key", "problems_of", "request_for"]
 
 Resource: TypeAlias = dict[str, object]
 
@@ -110,9 +110,13 @@ def _appointments(patient_id: str, drafts: Sequence[Resource]) -> Resource:
     return {"appointments": _collection(proposed or [_appointment(patient_id)])}
 
 
+def problems_of(record: Sequence[Resource]) -> tuple[Resource, ...]:
+    """The entries of the problem list: what problem-list-item-create asks about."""
+    return tuple(one for one in record if one["resourceType"] == "Condition" and "problem-list-item" in str(one.get("category")))
+
+
 def _conditions(record: Sequence[Resource]) -> Resource:
-    problems = [one for one in record if one["resourceType"] == "Condition" and "problem-list-item" in str(one.get("category"))]
-    return {"conditions": _collection(problems)}
+    return {"conditions": _collection(problems_of(record))}
 
 
 _Builder: TypeAlias = Callable[[str, Sequence[Resource], Sequence[Resource]], Resource]

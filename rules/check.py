@@ -38,7 +38,7 @@ def evaluate_vignette(knowledge: Knowledge, vignette: Vignette) -> Evaluation:
 def record_of(knowledge: Knowledge, vignette: Vignette) -> Record:
     """The patient of a vignette, the whole way from FHIR resources to facts."""
     scene = build(vignette.patient, on=vignette.on, hook=vignette.hook, terminology=knowledge.terminology)
-    inputs = [Input(resource, Origin.RECORD) for resource in scene.resources]
+    inputs = [Input(resource, Origin.DRAFT if resource in scene.problems else Origin.RECORD) for resource in scene.resources]
     inputs += [Input(resource, Origin.DRAFT) for resource in scene.drafts]
     inputs += [Input(resource, Origin.PLANNED) for resource in scene.planned]
     as_of = datetime.combine(vignette.on, time(12), tzinfo=UTC)

@@ -43,7 +43,8 @@ class Origin(StrEnum):
     """Where a resource stood in the request.
 
     `record`: prefetch or FHIR server. `draft`: the resources this hook asks about (order-select:
-    those named by `selections`; order-sign: every draft order; appointment-book: the appointments).
+    those named by `selections`; order-sign: every draft order; appointment-book: the appointments;
+    problem-list-item-create: the new conditions, which count like all others).
     `planned`: other unsigned drafts of the same call; they count like current therapy.
     """
 
@@ -184,7 +185,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """An AllergyIntolerance; substance and reaction-substance concepts together. `matched_by_name` marks recognition by text alone."""
+    """An AllergyIntolerance; substance and reaction-substance concepts together. `matched_by_name` marks recognition by text alone.
+
+    `severities` are the codes that its reactions state, `reactions` what they manifested as; `reaction_coded` is false when no
+    manifestation carries a code, so that nothing can be said about them.
+    """
 
     ref: str
     concepts: frozenset[str]
@@ -192,6 +197,9 @@ class Allergy:
     verification: str | None = None
     when: FhirDate | None = None
     matched_by_name: bool = False
+    severities: frozenset[str] = frozenset()
+    reactions: frozenset[str] = frozenset()
+    reaction_coded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

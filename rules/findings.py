@@ -127,6 +127,8 @@ class Finding:
     """Rules whose card this finding goes to, the first that speaks; one card for one problem."""
     yields: bool = False
     """On that card the other rule's level holds."""
+    emergency: bool = False
+    """Life is at risk now: first among cards of its level."""
     reviewed_by: str = ""
     provisional: bool = False
     leaflets: tuple[str, ...] = ()

@@ -156,6 +156,8 @@ class Card:
     family: str | None = None
     joins: tuple[str, ...] = ()
     yields: bool = False
+    emergency: bool = False
+    """Life is at risk now: it stands first among cards of its level."""
     ask_summary: str = ""
     lines: tuple[Line, ...] = ()
     leaflets: tuple[Line, ...] = ()

@@ -160,6 +160,7 @@ class Speaker:
             family=card.family,
             joins=card.joins,
             yields=card.yields,
+            emergency=card.emergency,
             reviewed_by=rule.review.checked_by,
             provisional=provisional,
             leaflets=tuple(line.text for line in card.leaflets if self.compiled.whens[line.when] in world.sure),

@@ -115,6 +115,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "pred_per_kg_at_most": "at most {} mg/kg prednisone-equivalent a day",
     "pred_per_kg_below": "below {} mg/kg prednisone-equivalent a day",
     "not_reason": "not for {}",
+    "reaction": "with the reaction {}",
     "reason": "for {}",
     "reason_is": "reason {}",
     "reason_outside": "for a reason other than {}",

@@ -15,6 +15,7 @@ __all__ = ["allergies", "conditions", "relatives"]
 
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
 _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
+_SEVERITIES = frozenset({"mild", "moderate", "severe"})
 _CERTAINTY = "http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
 _CERTAINTIES: Mapping[str, tuple[str, str | None]] = {
     "G": ("confirmed", None), "V": ("provisional", None), "A": ("refuted", None), "Z": ("confirmed", "resolved"),
@@ -81,7 +82,9 @@ def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
 
 def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Allergy]:
     """An AllergyIntolerance (R4 9.1): its code and the substances of its reactions; a drug without a known code by its name."""
-    substances = [resource.get("code"), *(reaction.get("substance") for reaction in elements(resource.get("reaction")))]
+    reactions = elements(resource.get("reaction"))
+    manifestations = [one for reaction in reactions for one in elements(reaction.get("manifestation"))]
+    substances = [resource.get("code"), *(reaction.get("substance") for reaction in reactions)]
     concepts = reading.concepts(reading.codeable(resource, "code"), *substances[1:])
     named = frozenset[str]() if concepts else reading.terminology.drugs_named(substances)
     if concepts or named:
@@ -92,6 +95,9 @@ def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) ->
             verification=reading.coded_status(resource, "verificationStatus", _VERIFICATION),
             when=_date(resource, "onset", reading) or reading.date(resource.get("recordedDate")),
             matched_by_name=bool(named),
+            severities=frozenset(str(reaction.get("severity")) for reaction in reactions) & _SEVERITIES,
+            reactions=reading.concepts(manifestations),
+            reaction_coded=any(coding.get("code") for one in manifestations for coding in elements(one.get("coding"))),
         )
 
 

@@ -77,6 +77,7 @@ def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Rea
     raw = [name for name in resource if name.startswith("value") and resource[name] is not None]
     if "valueQuantity" in resource:
         value = reading.quantity(resource["valueQuantity"], concepts)
+        answers = frozenset({"below-detection"}) if value is not None and value.comparator == "<" else answers
     elif "valueInteger" in resource:
         amount = number(resource["valueInteger"])
         value = Quantity(amount, "1") if amount is not None else None

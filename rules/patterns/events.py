@@ -31,7 +31,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "device": frozenset({"is"}),
     "answer": frozenset({"is", "within", "yes"}),
     "family": frozenset({"is", "first_degree"}),
-    "allergy": frozenset({"is"}),
+    "allergy": frozenset({"is", "severity", "reaction"}),
     "declined": frozenset({"is", "within"}),
 }
 READS: Mapping[str, tuple[str, ...]] = {
@@ -124,6 +124,8 @@ class Kin:
     names: Names
     reads: tuple[str, ...]
     first_degree: bool
+    severity: frozenset[str] = frozenset()
+    reaction: Names = frozenset()
 
     @property
     def triggers(self) -> Names:
@@ -137,6 +139,7 @@ class Kin:
     def match(self, index: RecordIndex) -> Verdict:
         """Any entry that counts."""
         found: list[Relative | Allergy] = []
+        unsure: list[NotChecked] = []
         if self.predicate == "family":
             found.extend(
                 relative
@@ -146,11 +149,26 @@ class Kin:
         else:
             for allergy in index.pick(index.allergies, self.names):
                 live = allergy.clinical in {None, "active"} and allergy.verification not in {"refuted", "entered-in-error"}
-                if live:
+                truth = both((self.was_severe(allergy), self.was_reaction(allergy))) if live else False
+                if truth:
                     found.append(allergy)
+                elif truth is None:
+                    unsure.append(NotChecked(f"allergy:{min(allergy.concepts & self.names)}", "reaction not stated", "AllergyIntolerance"))
         if not found:
-            return self.quiet(index)
+            return Verdict(Presence.UNKNOWN, missing=tuple(unsure)) if unsure else self.quiet(index)
         return Verdict(Presence.PRESENT, tuple(self.support(fact) for fact in found))
+
+    def was_severe(self, allergy: Allergy) -> Truth:
+        """Whether a reaction had one of the severities asked for; unknown when none states any."""
+        if not self.severity or self.severity & allergy.severities:
+            return True
+        return False if allergy.severities else None
+
+    def was_reaction(self, allergy: Allergy) -> Truth:
+        """Whether it manifested as what is asked for; unknown when no manifestation is coded."""
+        if not self.reaction or self.reaction & allergy.reactions:
+            return True
+        return False if allergy.reaction_coded else None
 
     def support(self, fact: Relative | Allergy) -> Support:
         """An entry as a reason."""
@@ -288,7 +306,8 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
     label = context.label(raw)
     reads = READS[predicate]
     if predicate in {"family", "allergy"}:
-        return Kin(predicate, names, reads, bool(table.get("first_degree", False)))
+        reaction = context.names(table["reaction"]) if "reaction" in table else frozenset[str]()
+        return Kin(predicate, names, reads, bool(table.get("first_degree", False)), _statuses(table, "severity"), reaction)
     judge = _judge(predicate, context, table)
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing, why = Presence.ABSENT, "not in the record"

@@ -26,13 +26,17 @@ _PATIENT_KEYS: Final = ("age", "birth", "gender", "deceased", "unread", *SECTION
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What an EHR would send: `resources` on file, `drafts` the hook asks about, `planned` other drafts, the hook's `context`."""
+    """What an EHR would send: `resources` on file, `drafts` the hook asks about, `planned` other drafts, the hook's `context`.
+
+    `problems` are those of `resources` that problem-list-item-create asks about.
+    """
 
     resources: list[Json] = field(default_factory=list)
     drafts: list[Json] = field(default_factory=list)
     planned: list[Json] = field(default_factory=list)
     context: Json = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    problems: list[Json] = field(default_factory=list)
 
 
 def build(patient: Mapping[str, object], *, on: date, hook: str, terminology: Terminology) -> Scene:
@@ -50,7 +54,7 @@ def build(patient: Mapping[str, object], *, on: date, hook: str, terminology: Te
             raise ValueError(f"patient.{section}: found {entries!r}, expected a list")
         for place, raw in enumerate(entries):
             MAKERS[section](maker, Entry(f"patient.{section}[{place}]", section, raw, maker))
-    return Scene(maker.resources, maker.drafts, maker.planned, _context(maker), unread)
+    return Scene(maker.resources, maker.drafts, maker.planned, _context(maker), unread, maker.problems)
 
 
 def _unread(names: object) -> dict[str, str]:

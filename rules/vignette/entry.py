@@ -43,7 +43,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "imaging": f"{_CODED} {_ORDER} status",
     "reports": f"{_CODED} when status conclusion",
     "immunizations": f"{_CODED} {_ORDER} status",
-    "allergies": f"{_CODED} when clinical verification",
+    "allergies": f"{_CODED} when clinical verification severity reaction",
     "family": f"{_CODED} relationship status",
     "encounters": f"{_CODED} {_ORDER} status class",
     "orders": f"{_CODED} {_ORDER} status do_not_perform",

@@ -17,6 +17,7 @@ __all__ = ["MAKERS"]
 
 _CLINICAL: Final = ("active", "recurrence", "relapse", "inactive", "remission", "resolved")
 _VERIFICATION: Final = ("unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error")
+_SEVERITIES: Final = ("mild", "moderate", "severe")
 _INTERPRETATIONS: Final = {"positive": "POS", "negative": "NEG", "indeterminate": "IND", "high": "H", "low": "L", "normal": "N"}
 _RELATIONS: Final = {
     "mother": "MTH", "father": "FTH", "brother": "BRO", "sister": "SIS", "son": "SON", "daughter": "DAU", "child": "CHILD",
@@ -183,7 +184,17 @@ def _allergy(maker: Maker, entry: Entry) -> None:
         code=entry.codeable(),
         patient=SUBJECT,
         recordedDate=entry.when("when", "-1 year"),
+        reaction=listed(_reaction(entry)),
     )
+
+
+def _reaction(entry: Entry) -> Json:
+    """The reaction of an allergy; without the option `reaction` it manifested as something that carries no code."""
+    severity = entry.choice("severity", _SEVERITIES, "")
+    shown = entry.named("reaction")
+    if not severity and not shown:
+        return {}
+    return {"manifestation": [shown or {"text": "not coded"}], **({"severity": severity} if severity else {})}
 
 
 def _relative(maker: Maker, entry: Entry) -> None:

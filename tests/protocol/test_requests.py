@@ -165,9 +165,9 @@ def test_order_sign_asks_about_every_order(service: Service) -> None:
     assert {origins(service)[f"MedicationRequest/{name}"] for name in ("m1", "m2")} == {Origin.DRAFT}
 
 
-def test_new_problems_count_as_part_of_the_record(service: Service) -> None:
+def test_new_problems_are_what_the_hook_asks_about(service: Service) -> None:
     service.cards(request("problem-list-item-create", context={"conditions": bundle(condition("c9"))}), "problem-list-item-create")
-    assert origins(service)["Condition/c9"] is Origin.RECORD
+    assert origins(service)["Condition/c9"] is Origin.DRAFT
 
 
 def test_booked_appointments_are_what_the_hook_asks_about(service: Service) -> None:

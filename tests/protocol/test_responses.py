@@ -188,6 +188,17 @@ def test_of_one_level_safety_and_treatment_come_before_education(service: Servic
     assert [card["summary"][-2:] for card in found] == ["r3", "r4", "r2", "r1", "r0"]
 
 
+def test_of_one_level_an_emergency_comes_first_and_never_before_a_higher_level(service: Service) -> None:
+    found = cards(
+        service,
+        finding("drug", indicator="critical", pathway="safety"),
+        finding("crisis", indicator="critical", pathway="referral", emergency=True),
+        finding("asked", indicator="critical", pathway="safety", emergency=True, asks=True),
+        finding("walking", indicator="warning", pathway="immunosuppressive", emergency=True),
+    )
+    assert [explanation(card)["rules"][0]["id"] for card in found] == ["crisis", "drug", "asked", "walking"]
+
+
 def test_findings_of_one_family_become_one_card_that_names_every_rule(service: Service) -> None:
     [card] = cards(
         service,
@@ -198,6 +209,19 @@ def test_findings_of_one_family_become_one_card_that_names_every_rule(service: S
     assert [rule["id"] for rule in explanation(card)["rules"]] == ["r2", "r1"]
     assert [one["label"] for one in card["suggestions"]] == ["B", "A"]
     assert [link["url"].rpartition("/")[2] for link in card["links"]] == ["r2", "r1"]
+
+
+def test_what_two_rules_of_a_card_propose_in_the_same_words_stands_once(service: Service) -> None:
+    [card] = cards(
+        service,
+        finding("r1", family="f", suggestions=(create("Vitamin D"), create("DXA"))),
+        finding("r2", family="f", suggestions=(create("vitamin D", recommended=True), create("Eye check"))),
+    )
+    assert [(one["label"], one.get("isRecommended", False)) for one in card["suggestions"]] == [
+        ("vitamin D", True),
+        ("DXA", False),
+        ("Eye check", False),
+    ]
 
 
 def test_a_finding_joins_the_card_of_the_first_named_rule_that_speaks(service: Service) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from fhir_fixtures import PatientFixture, is_draft, patient
+from fhir_fixtures.requests_for import problems_of
 from rules.extract import Input
 from rules.facts import Origin
 from rules.findings import Evaluation
@@ -37,7 +38,7 @@ def first(name: str, hook: str) -> Evaluation:
 def _origin(resource: Json, hook: str) -> Origin | None:
     """A draft counts on the hook that asks about such drafts."""
     if not is_draft(resource):
-        return Origin.RECORD
+        return Origin.DRAFT if hook == "problem-list-item-create" and problems_of([resource]) else Origin.RECORD
     visit = resource["resourceType"] == "Appointment"
     return Origin.DRAFT if (hook.startswith("order-") and not visit) or (hook == "appointment-book" and visit) else None
 
