@@ -191,7 +191,12 @@ def _members(every: Iterable[_Row], lists: CodeLists, checked: Checked) -> None:
     """Every member of a value set and every list of a taxonomy node is defined somewhere."""
     known = {row.concept for row in lists.rows} | {row.drug_class for row in lists.rows if row.drug_class}
     known |= {node.id for node in lists.nodes} | {word.code for word in lists.vocabulary} | {member.value_set for member in lists.members}
-    columns = {"value-sets.csv": "concept_id", "taxonomy-map.csv": "terminology_concept_id", "wide-codes.csv": "concept"}
+    columns = {
+        "value-sets.csv": "concept_id",
+        "taxonomy-map.csv": "terminology_concept_id",
+        "wide-codes.csv": "concept",
+        "deciding-texts.csv": "concept",
+    }
     for row in every:
         name = row.values.get(columns.get(row.file, ""), "")
         if name and name not in known:

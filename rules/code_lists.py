@@ -95,6 +95,7 @@ class CodeLists:
     members: tuple[Member, ...]
     nodes: tuple[Node, ...]
     wide: tuple[Word, ...]
+    deciding: tuple[Word, ...]
     systems: Mapping[str, str]
     answers: tuple[Word, ...]
     routes: tuple[Word, ...]
@@ -116,6 +117,7 @@ class CodeLists:
             members=tuple(_members(reader)),
             nodes=tuple(_nodes(reader)),
             wide=tuple(_words(reader, "wide-codes.csv", "concept")),
+            deciding=tuple(_words(reader, "deciding-texts.csv", "concept")),
             systems={
                 row["alias"].strip().rstrip("/").lower(): row["system"] for row in reader.rows("systems.csv", ("system", "alias", "source"))
             },

@@ -37,6 +37,8 @@ ICD: Final = {
 """What a tidy code looks like. Anything longer is no code: in Germany "G70.0 A" means that myasthenia was excluded."""
 
 _WORDS: Final = re.compile(r"[a-z0-9]+")
+_MARKS: Final = frozenset({"hcc", "cms", "disorder"})
+"""Epic writes "Duchenne muscular dystrophy (HCC)", SNOMED CT "... (disorder)"."""
 _DOT: Final = re.compile(r"\s*\.\s*")
 _EDITION: Final = re.compile(r"http://snomed\.info/sct/\d{6,18}(/version/\d{8})?")
 _NONE: Final[frozenset[str]] = frozenset()
@@ -73,9 +75,11 @@ class Terminology:
             for table in (exact, prefix):
                 if (key := (word.system, _tidy(word.system, word.code))) in table:
                     table[key] = {word.means}
+        self._deciding = {(self.key(word.system, word.code), _name(word.display)): word.means for word in lists.deciding}
         self._exact = {key: self._taxonomy.narrowed(found) for key, found in exact.items()}
         self._prefix = {key: self._taxonomy.narrowed(found) for key, found in prefix.items()}
         self._expand_with(expansion)
+        self._undecided = _NONE.union(*(self.concepts(*key) for key, _ in self._deciding))
         self._answers = _by_code(lists.answers)
         self._answer_words = frozenset(self._answers.values())
         self._answers |= {self.key(word.system, word.code): word.means for word in site if word.means in self._answer_words}
@@ -156,9 +160,10 @@ class Terminology:
         return added - listed
 
     def coding_concepts(self, codeable: object) -> frozenset[str]:
-        """The concepts of every coding of a CodeableConcept; text never counts, nor `userSelected`.
+        """The concepts of every coding of a CodeableConcept; text alone never counts, nor `userSelected`.
 
-        A code that names only the parent of a disease leaves the choice to the other codings of the same element.
+        A code that names only the parent of a disease leaves the choice to the other codings of the same element, and the few codes of
+        deciding-texts.csv to its text too.
         """
         return self.agreed(codeable)[0]
 
@@ -173,8 +178,20 @@ class Terminology:
             if concepts and concepts not in claims:
                 claims.append(concepts)
                 found = found | concepts if found else concepts
+        if not self._undecided.isdisjoint(found) and (told := self._told(codeable)):
+            claims.append(told)
+            found |= told
         disputed = self._taxonomy.disputed(claims) if len(claims) > 1 else _NONE
         return (found - disputed | self._taxonomy.above_all(disputed) if disputed else found), disputed
+
+    def _told(self, codeable: object) -> frozenset[str]:
+        """The disease that the text of a CodeableConcept names, where one of its codes leaves it to the text; the whole text counts."""
+        text = codeable.get("text") if isinstance(codeable, dict) else None
+        if not isinstance(text, str) or len(text) > 100:
+            return _NONE
+        name = _name(text)
+        found = (self._deciding.get((self.key(*coding), name)) for coding in _codings(codeable))
+        return frozenset(concept for concept in found if concept is not None)
 
     def answers(self, codeable: object) -> frozenset[str]:
         """Our words for a coded answer (positive, yes, poor-metaboliser ...); empty when no coding is known."""
@@ -338,6 +355,11 @@ class Terminology:
     def own_coding(self, name: str) -> dict[str, str]:
         """The coding of a name in our own code system."""
         return {"system": CONCEPT_SYSTEM, "code": name, "display": self.label(name)}
+
+
+def _name(text: str) -> str:
+    """The words of a name, without the marks that EHRs hang on the names of diagnoses."""
+    return " ".join(word for word in _WORDS.findall(text.lower()) if word not in _MARKS)
 
 
 def _by_code(words: Iterable[Word]) -> dict[tuple[str, str], str]:

@@ -106,6 +106,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "onset_before": "onset more than {} ago",
     "onset_within": "onset in the last {}",
     "over": "over {}",
+    "placed": "a completed Procedure without a stated end counts: {}",
     "pred_above": "above {} mg prednisone-equivalent a day",
     "pred_at_least": "at least {} mg prednisone-equivalent a day",
     "pred_at_most": "at most {} mg prednisone-equivalent a day",

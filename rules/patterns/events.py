@@ -28,7 +28,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "appointment": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags"}),
     "plan": frozenset({"is", "within", "tags"}),
-    "device": frozenset({"is"}),
+    "device": frozenset({"is", "placed"}),
     "answer": frozenset({"is", "within", "yes"}),
     "family": frozenset({"is", "first_degree"}),
     "allergy": frozenset({"is", "severity", "reaction"}),
@@ -40,7 +40,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "appointment": ("Appointment",),
     "encounter": ("Encounter",),
     "plan": ("CarePlan", "Goal", "Flag"),
-    "device": ("Device", "DeviceUseStatement"),
+    "device": ("Device", "DeviceUseStatement", "Procedure"),
     "answer": ("Observation", "QuestionnaireResponse"),
     "family": ("FamilyMemberHistory",),
     "allergy": ("AllergyIntolerance",),
@@ -51,12 +51,13 @@ KINDS: Mapping[str, frozenset[str]] = {
     "appointment": frozenset({"appointment"}),
     "encounter": frozenset({"encounter"}),
     "plan": frozenset({"plan", "goal", "flag"}),
-    "device": frozenset({"device"}),
+    "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
 }
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
 GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
+UNUSED = {"inactive", "completed", "stopped", "intended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,7 @@ class Judge:
     after_diagnosis: Names
     after_last: Names
     conclusion: Names
+    placed: bool
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition?"""
@@ -223,6 +225,8 @@ class Judge:
                     return None
                 said = bool(event.tags & YES) if self.yes else bool(event.tags & NO)
                 return both((said, self.window.holds(event.when, index.record)))
+            case "device":
+                return self.used(event)
             case _:
                 return self.kept(event, index.record)
 
@@ -274,12 +278,15 @@ class Judge:
         recent = None if date is None else date.within(record.as_of, self.over)
         return None if recent is None else not recent
 
+    def used(self, event: Event) -> Truth:
+        """A device in use, or a Procedure that is going on; with `placed` also one that was completed and has no stated end."""
+        if event.kind == "procedure":
+            going = event.status == "in-progress" or (self.placed and event.status == "completed" and event.end is None)
+            return event.origin is Origin.RECORD and going
+        return event.status not in GONE | UNUSED
+
     def kept(self, event: Event, record: Record) -> Truth:
-        """Devices in use; plans, goals and flags that are live."""
-        if event.status in GONE or (event.status in {"inactive", "completed"} and self.predicate == "device"):
-            return False
-        if self.predicate != "plan":
-            return True
+        """Plans, goals and flags that are live."""
         if event.status not in LIVE or (self.tags and not event.tags & self.tags):
             return False
         return self.window.holds(event.when, record) if self.window.within else True
@@ -296,6 +303,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         table.get("yes", True) is True,
         context.names(table["since_first"]) if "since_first" in table else None,
         *(context.names(table[key]) if key in table else frozenset() for key in ("after_diagnosis", "after_last", "conclusion")),
+        table.get("placed") is True,
     )
 
 

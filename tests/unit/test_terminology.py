@@ -104,6 +104,48 @@ def test_another_coding_of_the_same_condition_decides(known: Terminology) -> Non
 
 
 @pytest.mark.parametrize(
+    ("code", "text", "decides"),
+    [
+        ("G71.01", "Duchenne muscular dystrophy", "duchenne"),
+        ("G71.01", "Muscular dystrophy, Duchenne", "duchenne"),
+        ("G71.01", "Duchenne muscular dystrophy (HCC)", "duchenne"),
+        ("G7101", "BECKER MUSCULAR DYSTROPHY", "becker"),
+        ("G71.11", "Steinert's disease", "myotonic-dystrophy-1"),
+        ("G71.11", "Myotonic dystrophy type 2", "myotonic-dystrophy-2"),
+        ("G12.1", "Spinal muscular atrophy, type III", "sma-3"),
+        ("G71.09", "Congenital muscular dystrophy", "congenital-muscular-dystrophy"),
+    ],
+)
+def test_the_text_beside_an_ambiguous_code_decides(known: Terminology, code: str, text: str, decides: str) -> None:
+    assert not known.coding_concepts(cc((CM, code))) & known.expand(decides)
+    assert known.coding_concepts(cc((CM, code), text=text)) & known.expand(decides)
+
+
+def test_the_immunotherapy_specification_asks_for_more_than_text(known: Terminology) -> None:
+    assert not known.coding_concepts(cc((CM, "G71.01"), text="Duchenne muscular dystrophy")) & known.expand("VS-DMD")
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("G71.01", "Duchenne or Becker muscular dystrophy"),
+        ("G71.01", "not Duchenne muscular dystrophy"),
+        ("G71.01", "Family history of Duchenne muscular dystrophy"),
+        ("G71.01", "Duchenne muscular dystrophy " + "x" * 100),
+        ("G71.02", "Duchenne muscular dystrophy"),
+        ("Z82.0", "Duchenne muscular dystrophy"),
+    ],
+)
+def test_no_other_text_decides(known: Terminology, code: str, text: str) -> None:
+    assert known.coding_concepts(cc((CM, code), text=text)) == known.coding_concepts(cc((CM, code)))
+
+
+def test_a_text_that_contradicts_a_coding_decides_nothing(known: Terminology) -> None:
+    told = cc((CM, "G71.01"), (SNOMED, "387732009"), text="Duchenne muscular dystrophy")
+    assert known.coding_concepts(told) == names("duchenne-or-becker", "muscular-dystrophy-any")
+
+
+@pytest.mark.parametrize(
     ("codings", "claims", "dropped"),
     [
         (((SNOMED, "76670001"), (SNOMED, "387732009")), "duchenne-or-becker", names("duchenne", "becker")),
