@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from cds_hooks.body import JsonObject
+from cds_hooks.joint import said_once
 from cds_hooks.markdown import escape, one_line, shorten
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
 
@@ -273,10 +274,13 @@ class Renderer:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; by level, then by pathway."""
+    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; by level, then by pathway.
+
+    On a card the strongest speaks first, of equals the one that was joined.
+    """
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
-    buckets: dict[tuple[str, str], list[Finding]] = {}
+    buckets: dict[tuple[str, str], list[tuple[int, bool, Finding]]] = {}
     for finding in spoken:
         host = next((hosts[name] for name in finding.joins if name in hosts), None)
         if finding.asks:
@@ -285,8 +289,8 @@ def group(findings: Iterable[Finding]) -> list[Group]:
             key = _home(host or finding)
             if host is not None and finding.yields and RANK[finding.indicator] < RANK[host.indicator]:
                 finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
-        buckets.setdefault(key, []).append(finding)
-    groups = [Group(tuple(sorted(bucket, key=lambda finding: RANK[finding.indicator]))) for bucket in buckets.values()]
+        buckets.setdefault(key, []).append((RANK[finding.indicator], host is not None, finding))
+    groups = [Group(said_once([one for *_, one in sorted(bucket, key=lambda entry: entry[:2])])) for bucket in buckets.values()]
     return sorted(groups, key=lambda one: (RANK[one.first.indicator], PLACES.get(one.first.pathway, len(PLACES))))
 
 
