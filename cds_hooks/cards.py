@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from cds_hooks.body import JsonObject
+from cds_hooks.joint import said_once
 from cds_hooks.markdown import escape, one_line, shorten
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
 
@@ -179,7 +180,7 @@ class Renderer:
             "indicator": first.indicator,
             "source": self._source(first),
         }
-        suggestions = [_suggestion(suggestion, patient) for suggestion in _once(one.findings)]
+        suggestions = [_suggestion(suggestion, patient) for finding in one.findings for suggestion in finding.suggestions]
         if suggestions:
             body["suggestions"] = suggestions
             body["selectionBehavior"] = "any"
@@ -273,10 +274,13 @@ class Renderer:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; in their order."""
+    """Findings about one problem (a family, or joined to a rule's card) together, all questions together; in their order.
+
+    On a card the strongest speaks first, of equals the one that was joined.
+    """
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
-    buckets: dict[tuple[str, str], list[Finding]] = {}
+    buckets: dict[tuple[str, str], list[tuple[int, bool, Finding]]] = {}
     for finding in spoken:
         host = next((hosts[name] for name in finding.joins if name in hosts), None)
         if finding.asks:
@@ -285,8 +289,8 @@ def group(findings: Iterable[Finding]) -> list[Group]:
             key = _home(host or finding)
             if host is not None and finding.yields and RANK[finding.indicator] < RANK[host.indicator]:
                 finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
-        buckets.setdefault(key, []).append(finding)
-    groups = [Group(tuple(sorted(bucket, key=lambda finding: RANK[finding.indicator]))) for bucket in buckets.values()]
+        buckets.setdefault(key, []).append((RANK[finding.indicator], host is not None, finding))
+    groups = [Group(said_once([one for *_, one in sorted(bucket, key=lambda entry: entry[:2])])) for bucket in buckets.values()]
     return sorted(groups, key=_place)
 
 
@@ -312,17 +316,6 @@ def _strength(source: str, strength: str, verified: str) -> str:
 def _unchecked(findings: Iterable[Finding], not_checked: Iterable[NotChecked]) -> list[NotChecked]:
     """What these findings could not check, then what no rule could."""
     return list(dict.fromkeys([*(item for finding in findings for item in finding.not_checked), *not_checked]))
-
-
-def _once(findings: Iterable[Finding]) -> list[Suggestion]:
-    """The suggestions of a card: what two of its rules propose in the same words stands once, recommended when one recommends it."""
-    found: dict[tuple[str, str, str | None, str], Suggestion] = {}
-    for suggestion in (suggestion for finding in findings for suggestion in finding.suggestions):
-        kind = str((suggestion.resource or {}).get("resourceType"))
-        key = (suggestion.label.casefold(), suggestion.kind, suggestion.target, kind)
-        if key not in found or (suggestion.recommended and not found[key].recommended):
-            found[key] = suggestion
-    return list(found.values())
 
 
 def _suggestion(suggestion: Suggestion, patient: str) -> JsonObject:

@@ -218,7 +218,7 @@ def test_what_two_rules_of_a_card_propose_in_the_same_words_stands_once(service:
         finding("r2", family="f", suggestions=(create("vitamin D", recommended=True), create("Eye check"))),
     )
     assert [(one["label"], one.get("isRecommended", False)) for one in card["suggestions"]] == [
-        ("vitamin D", True),
+        ("Vitamin D", True),
         ("DXA", False),
         ("Eye check", False),
     ]
@@ -239,6 +239,36 @@ def test_a_joined_finding_may_yield_its_level(service: Service) -> None:
     [raised] = cards(service, host, guest)
     [kept] = cards(service, host, replace(guest, yields=True))
     assert (raised["indicator"], kept["indicator"]) == ("critical", "info")
+
+
+def test_of_equal_findings_the_joined_one_speaks_first(service: Service) -> None:
+    [card] = cards(service, finding("guest", indicator="critical", joins=("host",)), finding("host", indicator="critical"))
+    assert card["summary"] == "Summary of host (+1 more)"
+    assert [rule["id"] for rule in explanation(card)["rules"]] == ["host", "guest"]
+
+
+def _drug(label: str) -> Suggestion:
+    """A proposal of duloxetine under some label."""
+    code = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "72625", "display": "duloxetine"}], "text": label}
+    return Suggestion(label, resource={"resourceType": "MedicationRequest", "medicationCodeableConcept": code}, concept="duloxetine")
+
+
+def test_a_card_proposes_one_drug_once_whatever_its_findings_call_it(service: Service) -> None:
+    [card] = cards(
+        service,
+        finding("r1", family="f", suggestions=(_drug("SNRI (duloxetine)"), create("A"))),
+        finding("r2", family="f", suggestions=(_drug("Duloxetine"), create("A"), create("B"))),
+    )
+    assert [one["label"] for one in card["suggestions"]] == ["SNRI (duloxetine)", "A", "B"]
+
+
+def test_a_card_does_not_call_not_proposed_what_it_proposes(service: Service) -> None:
+    held = (Withheld("duloxetine", "r2", "liver tests missing"), Withheld("nortriptyline", "r3", "heart block"))
+    proposes, holds = finding("r1", family="f", suggestions=(_drug("SNRI"),)), finding("r2", family="f", withheld=held)
+    [card] = cards(service, proposes, holds)
+    assert [one["what"] for one in explanation(card)["withheld"]] == ["nortriptyline"]
+    apart = cards(service, replace(proposes, family=None), replace(holds, family=None))
+    assert [one["what"] for one in explanation(apart[1])["withheld"]] == ["duloxetine", "nortriptyline"]
 
 
 def test_without_its_host_a_finding_has_a_card_of_its_own(service: Service) -> None:

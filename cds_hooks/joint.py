@@ -1,0 +1,54 @@
+"""Findings that share a card propose one drug or service once, and call nothing "not proposed" that the card proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from rules.findings import Finding, Suggestion
+
+__all__ = ["said_once"]
+
+
+def said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings in the same order; what an earlier one proposes, a later one neither proposes again nor names as withheld.
+
+    What one of them recommends is recommended. A block holds for every rule alike, so what one finding withholds and another proposes was withheld for a datum that only the first rule
+    asks for; its `not_checked` still says so.
+    """
+    wanted = {_same(one) for finding in findings for one in finding.suggestions if one.recommended}
+    named = {name for finding in findings for one in finding.suggestions for name in _names(one)}
+    taken: set[tuple[object, ...]] = set()
+    kept = []
+    for finding in findings:
+        own = tuple(replace(one, recommended=_same(one) in wanted) for one in _new(finding.suggestions, taken))
+        withheld = tuple(item for item in finding.withheld if item.what.lower() not in named)
+        kept.append(replace(finding, suggestions=own, withheld=withheld))
+    return tuple(kept)
+
+
+def _new(suggestions: Iterable[Suggestion], taken: set[tuple[object, ...]]) -> Iterator[Suggestion]:
+    for one in suggestions:
+        key = _same(one)
+        if key not in taken:
+            taken.add(key)
+            yield one
+
+
+def _same(one: Suggestion) -> tuple[object, ...]:
+    """Equal for two proposals that would put the same drug or service on the record."""
+    resource = one.resource or {}
+    kind = resource.get("resourceType")
+    if kind in {"MedicationRequest", "ServiceRequest"} and one.concept is not None:
+        return one.kind, one.target, kind, one.concept
+    return one.kind, one.target, kind, one.label.lower()
+
+
+def _names(one: Suggestion) -> Iterator[str]:
+    """What a proposed drug is called in the draft."""
+    drug = (one.resource or {}).get("medicationCodeableConcept")
+    if one.kind != "create" or not isinstance(drug, dict):
+        return
+    yield str(drug.get("text", "")).lower()
+    for coding in drug.get("coding", ()):
+        yield str(coding.get("display", "")).lower()
