@@ -13,8 +13,8 @@ __all__ = ["said_once"]
 def said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings in the same order; what an earlier one proposes, a later one neither proposes again nor names as withheld.
 
-    What one of them recommends is recommended. A block holds for every rule alike, so what one finding withholds and another proposes was withheld for a datum that only the first rule
-    asks for; its `not_checked` still says so.
+    What one of them recommends is recommended. A block holds for every rule alike, so what one finding withholds and another proposes was
+    withheld for a datum that only the first rule asks for; its `not_checked` still says so.
     """
     wanted = {_same(one) for finding in findings for one in finding.suggestions if one.recommended}
     named = {name for finding in findings for one in finding.suggestions for name in _names(one)}

@@ -196,11 +196,11 @@ class Judge:
     ahead: Duration | None
     over: Duration | None
     yes: bool
+    placed: bool
     first: Names | None
     after_diagnosis: Names
     after_last: Names
     conclusion: Names
-    placed: bool
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition?"""
@@ -301,9 +301,9 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         duration(context, table["ahead"]) if "ahead" in table else None,
         duration(context, table["over"]) if "over" in table else None,
         table.get("yes", True) is True,
+        table.get("placed") is True,
         context.names(table["since_first"]) if "since_first" in table else None,
         *(context.names(table[key]) if key in table else frozenset() for key in ("after_diagnosis", "after_last", "conclusion")),
-        table.get("placed") is True,
     )
 
 
