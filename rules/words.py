@@ -5,6 +5,7 @@ The words follow the meanings in `rules/pathways/README.md`; a value set is name
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,8 +14,9 @@ from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not
 from rules.patterns import predicate_of
 from rules.terminology import Terminology
 
-__all__ = ["PHRASES", "QUALIFIERS", "Said", "Words", "fact_in_words", "thing_in_words"]
+__all__ = ["PHRASES", "QUALIFIERS", "Said", "Words", "date_in_words", "fact_in_words", "thing_in_words"]
 
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 NAMED: Final = 5  # members of a value set that are named before "and n more"
 
 PHRASES: Final[Mapping[str, str]] = {
@@ -234,6 +236,13 @@ def thing_in_words(name: str, terminology: Terminology) -> str:
     """What a fact or a gap is about: the labels of `lab:anti-achr, anti-musk` without the kind."""
     _, found, rest = name.partition(":")
     return ", ".join(terminology.label(one) for one in (rest if found else name).split(", "))
+
+
+def date_in_words(fact: str, date: str | None) -> str:
+    """The date of a fact for people, to the minute: 2026-11-25T09:00:00Z is "2026-11-25 09:00 UTC"; "" without one."""
+    found = _MOMENT.fullmatch(date or "")
+    said = f"{found[1]} {found[2]} {'UTC' if found[3] == 'Z' else found[3]}" if found else date or ""
+    return f"born {said}" if fact == "age" and said else said
 
 
 def fact_in_words(name: str, terminology: Terminology) -> str:
