@@ -102,7 +102,7 @@ def _ordered(nodes: Iterable[Key], edges: Iterable[tuple[Key, Key]], columns: Ma
     for _ in range(ROUNDS):
         for keys in placed:
             at = {key: (row + 0.5) / len(column) for column in placed for row, key in enumerate(column)}
-            keys.sort(key=lambda key: sum(at[one] for one in joined[key]) / max(len(joined[key]), 1))  # noqa: B023 - used at once
+            keys.sort(key=lambda key: sum(at[one] for one in joined[key]) / max(len(joined[key]), 1))
     return placed
 
 

@@ -50,7 +50,7 @@ def _person(fixture: PatientFixture) -> Person:
 
 
 def _disease(fixture: PatientFixture, terminology: Terminology) -> str:
-    """The group of the patient's neuromuscular disease, else what the record says instead of one: a symptom, a carrier state, a painful back."""
+    """The group of the neuromuscular disease, else what the record says instead of one: a symptom, a carrier state, a painful back."""
     instead = ""
     for resource in fixture.record:
         if resource["resourceType"] == "Condition" and code_of(resource.get("verificationStatus")) not in NOT_THERE:
