@@ -55,7 +55,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "region": "the site is in {}",
     "deceased": "has died: {}",
     "fact": "concluded: {}",
-    "fires": "rule {} fires",
+    "fires": "this rule fires: {}",
     "blocked": "a safety rule blocks {}",
 }
 """Every predicate of the vocabulary; {} takes its value."""
@@ -153,11 +153,17 @@ class Said:
 
 
 class Words:
-    """Says the conditions of one rule with the labels of a terminology and the thresholds in force; what is in a value set is told once."""
+    """Says the conditions of one rule with the labels of a terminology and the thresholds in force; what is in a value set is told once.
 
-    def __init__(self, terminology: Terminology, thresholds: Mapping[str, str | int | float | bool]) -> None:
+    `titles` are those of rules by their id, and of the one rule that concludes a fact by the fact's name.
+    """
+
+    def __init__(
+        self, terminology: Terminology, thresholds: Mapping[str, str | int | float | bool], titles: Mapping[str, str] | None = None
+    ) -> None:
         self.terminology = terminology
         self.thresholds = thresholds
+        self.titles = titles or {}
         self._told: set[str] = set()
 
     def say(self, node: Node) -> Said:
@@ -166,7 +172,7 @@ class Words:
             case Leaf():
                 return Said(_answered(self._leaf(dict(node.table)), node.answers))
             case Derived(kind, name, answers):
-                value = self.name(name) if kind == "blocked" else name
+                value = self.name(name) if kind == "blocked" else self._titled(name)
                 return Said(_answered(PHRASES[kind].format(value), answers))
             case Not(part):
                 inner = self.say(part)
@@ -197,6 +203,9 @@ class Words:
         listed = ", ".join(members if more <= 0 else members[:NAMED])
         return f"{label} ({listed}{f' and {more} more' if more > 0 else ''})"
 
+    def _titled(self, name: str) -> str:
+        return f"{self.titles[name]} ({name})" if name in self.titles else name
+
     def _leaf(self, table: Mapping[str, object]) -> str:
         predicate = predicate_of(table)
         rest = {key: value for key, value in table.items() if key != predicate}
@@ -219,7 +228,7 @@ class Words:
             return "yes" if value else "no"
         if isinstance(value, str) and value.startswith("@"):
             return f"{self.thresholds.get(value[1:], value)} (setting {value[1:]})"
-        return self.name(value) if isinstance(value, str) and self.terminology.knows(value) else str(value)
+        return self.name(value) if isinstance(value, str) else str(value)
 
 
 KINDS: Final[Mapping[str, str]] = {
