@@ -17,6 +17,7 @@ from cds_hooks.body import JsonObject
 from cds_hooks.joint import said_once
 from cds_hooks.markdown import escape, one_line, shorten
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
+from rules.words import date_in_words
 
 __all__ = ["EXPLANATION", "REASONS", "SUPPRESSED", "Card", "Composed", "Dismissed", "Group", "Renderer", "slug"]
 
@@ -206,8 +207,10 @@ class Renderer:
         _section(
             lines, "Not checked", [f"{escape(self.words(item.what))}: {escape(item.why)}" for item in _unchecked(findings, not_checked)]
         )
-        evidence = dict.fromkeys(item for finding in findings for item in finding.evidence)
-        _section(lines, "Evidence", [_strength(item.source, item.strength, item.verified) for item in evidence])
+        sources: dict[tuple[str, str], dict[str, None]] = {}
+        for item in (item for finding in findings for item in finding.evidence):
+            sources.setdefault((item.strength, item.verified), {})[item.source] = None
+        _section(lines, "Evidence", [_strength(", ".join(names), *how) for how, names in sources.items()])
         if any(finding.provisional for finding in findings):
             lines.append("Rests on a diagnosis that is not confirmed.")
         if any(not finding.reviewed_by for finding in findings):
@@ -219,7 +222,7 @@ class Renderer:
         where = f" ({escape(fact.resource)})" if fact.resource else ""
         return (
             escape(self.words(fact.fact))
-            + (f", {escape(fact.date)}" if fact.date else "")
+            + (f", {escape(date_in_words(fact.fact, fact.date))}" if fact.date else "")
             + where
             + (", recognised by its name only" if fact.by_name else "")
         )
@@ -310,6 +313,7 @@ def _section(lines: list[str], title: str, items: Sequence[str]) -> None:
 
 
 def _strength(source: str, strength: str, verified: str) -> str:
+    """Sources of which the rule says the same stand on one line."""
     return escape(source) + (f": {escape(strength)}" if strength else "") + (f" (verified: {escape(verified)})" if verified else "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from cds_hooks.gathering import Gathered, gather
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings
+from cds_hooks.store.unsaid import HELD, MISSING, UNSURE, Unsaid
 from cds_hooks.store.writer import Shown, Writer
 from cds_hooks.suppression import Suppression, Whose
 from cds_hooks.tracing import NoTracer, Span, Tracer
@@ -207,7 +208,7 @@ class Invoker:
                 at=as_of, service=service.id, instance=call.hook_instance, caller=caller.id, patient=call.context.patient_id,
                 user=call.context.user_id, knowledge=self.knowledge.version, cards=tuple(cards), suppressed=suppressed,
                 unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000), held=tuple(one.identity for one in found.held),
-                unmapped=unmapped,
+                unmapped=unmapped, unsaid=tuple(_unsaid(found, evaluation)),
                 outcome="answered" if evaluation is not None else "not-checked",
             )
         )  # fmt: skip
@@ -222,6 +223,15 @@ class Invoker:
                 outcome="refused", status=refusal.status, number=refusal.number,
             )
         )  # fmt: skip
+
+
+def _unsaid(found: Composed, evaluation: Evaluation | None) -> Iterator[Unsaid]:
+    """What this answer left out, each once."""
+    yield from dict.fromkeys((HELD, rule.id) for one in found.held for rule in one.rules)
+    if evaluation is not None:
+        yield from ((UNSURE, finding.rule.id) for finding in evaluation.findings if finding.not_checked)
+        gaps = (*evaluation.not_checked, *(gap for finding in evaluation.findings for gap in finding.not_checked))
+        yield from dict.fromkeys((MISSING, gap.what[:200]) for gap in gaps)
 
 
 def _why(gap: NotChecked, gathered: Gathered) -> str:

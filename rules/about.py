@@ -20,7 +20,10 @@ UNKNOWN: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BranchAbout:
-    """One way to fire: all of `when` hold, none of `unless`; `does` is what follows besides the card."""
+    """One way to fire: all of `when` hold, none of `unless`; `does` is what follows besides the card.
+
+    `only_asks`: the same condition stands in both, so the branch never fires and asks while that is unknown.
+    """
 
     name: str
     indicator: str
@@ -30,6 +33,7 @@ class BranchAbout:
     unless: tuple[Said, ...]
     does: tuple[str, ...]
     lines: tuple[str, ...]
+    only_asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class About:
 
 def about(knowledge: Knowledge, rule: Rule) -> About:
     """Tell one rule of `knowledge`."""
-    words = Words(knowledge.terminology, knowledge.site.thresholds)
+    words = Words(knowledge.terminology, knowledge.site.thresholds, _titles(knowledge))
     card = rule.card
     return About(
         id=rule.id,
@@ -129,12 +133,24 @@ def about(knowledge: Knowledge, rule: Rule) -> About:
     )
 
 
+def _titles(knowledge: Knowledge) -> dict[str, str]:
+    """What `Words` says instead of a bare name; a fact that several rules conclude keeps its name."""
+    found = {rule.id: rule.title for rule in knowledge.every}
+    concluders: dict[str, dict[str, None]] = {}
+    for rule in knowledge.rules:
+        for branch in rule.branches:
+            for name in branch.concludes:
+                concluders.setdefault(name, {})[rule.title] = None
+    return found | {name: next(iter(titles)) for name, titles in concluders.items() if len(titles) == 1}
+
+
 def _branch(branch: Branch, words: Words, *, only: bool) -> BranchAbout:
     concluded = tuple(f"concludes {name}" for name in branch.concludes)
     blocked = tuple(f"nothing may propose {words.name(name)}" for name in branch.blocks)
     name = "" if only else f"branch {branch.id}"
     when, unless = words.each(branch.include.parts), words.each(branch.unless)
-    return BranchAbout(name, branch.indicator, branch.ask, branch.summary, when, unless, (*concluded, *blocked), branch.lines)
+    only_asks = not set(branch.include.parts).isdisjoint(branch.unless)
+    return BranchAbout(name, branch.indicator, branch.ask, branch.summary, when, unless, (*concluded, *blocked), branch.lines, only_asks)
 
 
 def _proposal(proposal: Proposal, words: Words) -> str:

@@ -106,6 +106,7 @@ class CodeLists:
     watched: tuple[Word, ...]
     drug_names: tuple[DrugName, ...]
     drug_contexts: tuple[Word, ...]
+    labels: Mapping[str, str]
 
     @classmethod
     def read(cls, folder: Path) -> CodeLists:
@@ -136,6 +137,7 @@ class CodeLists:
             ),
             drug_names=tuple(_drug_names(reader, {row.concept for row in rows if row.kind == "medication"})),
             drug_contexts=tuple(_words(reader, "drug-contexts.csv", "place")),
+            labels={row["name"]: row["label"] for row in reader.rows("labels.csv", ("name", "label"))},
         )
         if reader.problems:
             raise CodeListError("\n".join(reader.problems))

@@ -37,6 +37,7 @@ class Names:
             names._add(word.code, frozenset(), word.means, word.display)
         names._value_sets(lists, taxonomy)
         names._label_collections()
+        names.labels.update(lists.labels)
         return names
 
     def _label_collections(self) -> None:

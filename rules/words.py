@@ -5,6 +5,7 @@ The words follow the meanings in `rules/pathways/README.md`; a value set is name
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,8 +14,9 @@ from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not
 from rules.patterns import predicate_of
 from rules.terminology import Terminology
 
-__all__ = ["PHRASES", "QUALIFIERS", "Said", "Words", "fact_in_words", "thing_in_words"]
+__all__ = ["PHRASES", "QUALIFIERS", "Said", "Words", "date_in_words", "fact_in_words", "thing_in_words"]
 
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 NAMED: Final = 5  # members of a value set that are named before "and n more"
 
 PHRASES: Final[Mapping[str, str]] = {
@@ -53,7 +55,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "region": "the site is in {}",
     "deceased": "has died: {}",
     "fact": "concluded: {}",
-    "fires": "rule {} fires",
+    "fires": "this rule fires: {}",
     "blocked": "a safety rule blocks {}",
 }
 """Every predicate of the vocabulary; {} takes its value."""
@@ -153,11 +155,17 @@ class Said:
 
 
 class Words:
-    """Says the conditions of one rule with the labels of a terminology and the thresholds in force; what is in a value set is told once."""
+    """Says the conditions of one rule with the labels of a terminology and the thresholds in force; what is in a value set is told once.
 
-    def __init__(self, terminology: Terminology, thresholds: Mapping[str, str | int | float | bool]) -> None:
+    `titles` are those of rules by their id, and of the one rule that concludes a fact by the fact's name.
+    """
+
+    def __init__(
+        self, terminology: Terminology, thresholds: Mapping[str, str | int | float | bool], titles: Mapping[str, str] | None = None
+    ) -> None:
         self.terminology = terminology
         self.thresholds = thresholds
+        self.titles = titles or {}
         self._told: set[str] = set()
 
     def say(self, node: Node) -> Said:
@@ -166,7 +174,7 @@ class Words:
             case Leaf():
                 return Said(_answered(self._leaf(dict(node.table)), node.answers))
             case Derived(kind, name, answers):
-                value = self.name(name) if kind == "blocked" else name
+                value = self.name(name) if kind == "blocked" else self._titled(name)
                 return Said(_answered(PHRASES[kind].format(value), answers))
             case Not(part):
                 inner = self.say(part)
@@ -197,6 +205,9 @@ class Words:
         listed = ", ".join(members if more <= 0 else members[:NAMED])
         return f"{label} ({listed}{f' and {more} more' if more > 0 else ''})"
 
+    def _titled(self, name: str) -> str:
+        return f"{self.titles[name]} ({name})" if name in self.titles else name
+
     def _leaf(self, table: Mapping[str, object]) -> str:
         predicate = predicate_of(table)
         rest = {key: value for key, value in table.items() if key != predicate}
@@ -219,7 +230,7 @@ class Words:
             return "yes" if value else "no"
         if isinstance(value, str) and value.startswith("@"):
             return f"{self.thresholds.get(value[1:], value)} (setting {value[1:]})"
-        return self.name(value) if isinstance(value, str) and self.terminology.knows(value) else str(value)
+        return self.name(value) if isinstance(value, str) else str(value)
 
 
 KINDS: Final[Mapping[str, str]] = {
@@ -236,6 +247,13 @@ def thing_in_words(name: str, terminology: Terminology) -> str:
     """What a fact or a gap is about: the labels of `lab:anti-achr, anti-musk` without the kind."""
     _, found, rest = name.partition(":")
     return ", ".join(terminology.label(one) for one in (rest if found else name).split(", "))
+
+
+def date_in_words(fact: str, date: str | None) -> str:
+    """The date of a fact for people, to the minute: 2026-11-25T09:00:00Z is "2026-11-25 09:00 UTC"; "" without one."""
+    found = _MOMENT.fullmatch(date or "")
+    said = f"{found[1]} {found[2]} {'UTC' if found[3] == 'Z' else found[3]}" if found else date or ""
+    return f"born {said}" if fact == "age" and said else said
 
 
 def fact_in_words(name: str, terminology: Terminology) -> str:

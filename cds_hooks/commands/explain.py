@@ -50,7 +50,9 @@ def _head(told: About) -> Text:
 
 def _tree(branch: BranchAbout, *, card: bool) -> Tree:
     title = Text("\n")
-    title.append("asks when " if branch.ask else "fires when ", style="bold yellow" if branch.ask else "bold green")
+    asks = branch.ask or branch.only_asks
+    said = "asks while one of these is unknown " if branch.only_asks else "asks when " if asks else "fires when "
+    title.append(said, style="bold yellow" if asks else "bold green")
     title.append(f"{branch.name} ", style="dim")
     tree = Tree(Text.assemble(title, level(branch.indicator)) if card else title)
     _grow(tree, branch.when)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Bar", "bars"]
+__all__ = ["Bar", "Plot", "plot"]
 
 WIDTH = 720.0
 HEIGHT = 120.0
@@ -14,23 +14,41 @@ GAP = 0.15  # of a bar's place
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: where it stands and what it says; `label` is for people and screen readers."""
+    """One bar: where it stands, which part of the whole it is, and what it says to people and screen readers."""
 
     x: float
     y: float
     width: float
     height: float
+    part: int
     label: str
 
 
-def bars(values: Sequence[tuple[str, int]]) -> tuple[Bar, ...]:
-    """Bars of (name, value) side by side, the tallest as high as the chart; none for no values."""
-    most = max((value for _, value in values), default=0)
-    if not most:
-        return ()
-    place = WIDTH / len(values)
-    heights = [value / most * HEIGHT for _, value in values]
-    return tuple(
-        Bar(round(at * place, 2), round(HEIGHT - heights[at], 2), round(place * (1 - GAP), 2), round(heights[at], 2), f"{name}: {value}")
-        for at, (name, value) in enumerate(values)
-    )
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Bars side by side, their `parts` on top of each other; `most` is the value of a bar as high as the chart."""
+
+    title: str
+    parts: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    most: int
+    first: str
+    last: str
+
+
+def plot(title: str, parts: Sequence[str], values: Sequence[tuple[str, Sequence[int]]]) -> Plot:
+    """A bar for each (name, one value for each part); no bars when all is 0."""
+    most = max((sum(numbers) for _, numbers in values), default=0)
+    place = WIDTH / max(len(values), 1)
+    bars: list[Bar] = []
+    for at, (name, numbers) in enumerate(values):
+        below = 0.0
+        for part, value in enumerate(numbers):
+            if value:
+                height = value / most * HEIGHT
+                below += height
+                x, y = at * place, HEIGHT - below
+                label = f"{name}: {value} {parts[part]}"
+                bars.append(Bar(round(x, 2), round(y, 2), round(place * (1 - GAP), 2), round(height, 2), part, label))
+    first, last = (values[0][0], values[-1][0]) if values else ("", "")
+    return Plot(title, tuple(parts), tuple(bars), most, first, last)

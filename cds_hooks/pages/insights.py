@@ -13,16 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.app import Parts
-from cds_hooks.pages.bars import bars
+from cds_hooks.cards import slug
+from cds_hooks.pages.bars import plot
 from cds_hooks.pages.page import Pages
-from cds_hooks.store.insights import FLAG_SHARE, FLAG_SHOWN, Insights, RuleSums, insights
+from cds_hooks.store.insights import FLAG_SHARE, FLAG_SHOWN, Insights, RuleSums, Sums, insights
 from rules.knowledge import Knowledge
 
 __all__ = ["InsightsPage"]
 
 PERIODS = (7, 30, 90, 365)
 DEFAULT = 30
-COLUMNS = ("rule", "version", "indicator", "shown", "accepted", "overridden", "overridden_share", "flagged", "reasons")
+ANSWERED = ("shown", "accepted", "overridden", "overridden_share", "flagged")
+COLUMNS = ("rule", "version", "indicator", *ANSWERED, "held_back", "not_all_checked", "reasons")
+NAMED = 20  # of the data that are missing most often
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class InsightsPage:
         """The page."""
         found, rows, asked = await self._asked(request)
         now = self.clock()
-        days = [(now - timedelta(days=back)).date().isoformat() for back in reversed(range(asked.days + 1))]
+        names = [(now - timedelta(days=back)).date().isoformat() for back in reversed(range(asked.days + 1))]
+        days = [(day, found.days.get(day) or Sums()) for day in names]
         return self.pages.html(
             "insights.html",
             found=found,
@@ -46,12 +50,23 @@ class InsightsPage:
             asked=asked,
             periods=PERIODS,
             hooks=sorted(self.parts.services),
-            calls=bars([(day, found.days.get(day, (0, 0))[0]) for day in days]),
-            cards=bars([(day, found.days.get(day, (0, 0))[1]) for day in days]),
+            plots=(
+                plot("Calls by day", ("calls",), [(day, (sums.calls,)) for day, sums in days]),
+                plot("Cards by day", ("shown", "held back"), [(day, (sums.cards, sums.held)) for day, sums in days]),
+                plot("Answers by day", ("accepted", "overridden"), [(day, (sums.accepted, sums.overridden)) for day, sums in days]),
+            ),
+            days=[(day, sums) for day, sums in reversed(days) if sums != Sums()],
+            services=sorted(found.services.items(), key=lambda one: (-one[1].calls, one[0])),
+            missing=[(self.knowledge.in_words(name), count) for name, count in found.missing.most_common(NAMED)],
+            words=self._reasons(),
             titles={row.rule: rule.title for row in rows if (rule := self.knowledge.rule(row.rule)) is not None},
             flag_shown=FLAG_SHOWN,
             flag_percent=round(FLAG_SHARE * 100),
         )
+
+    def _reasons(self) -> dict[str, str]:
+        """Our override reasons in words, by code; a reason of anybody else is shown as its code."""
+        return {slug(reason): reason for rule in self.knowledge.every if rule.card for reason in rule.card.override_reasons}
 
     async def download(self, request: Request) -> Response:
         """The table of rules as CSV (RFC 4180)."""
@@ -65,7 +80,8 @@ class InsightsPage:
             version = rule.version if rule else ""
             indicator = "/".join(sorted(row.indicators))
             share, flag = f"{row.share:.2f}", "yes" if row.flagged else "no"
-            writer.writerow((row.rule, version, indicator, row.shown, row.accepted, row.overridden, share, flag, reasons))
+            answered = (row.shown, row.accepted, row.overridden, share, flag)
+            writer.writerow((row.rule, version, indicator, *answered, row.held, row.unsure, reasons))
         headers = {"Content-Disposition": 'attachment; filename="insights.csv"'}
         return Response(out.getvalue(), headers=headers, media_type="text/csv; charset=utf-8")
 

@@ -11,7 +11,9 @@ from rules.terminology import Terminology
 
 __all__ = ["Group", "Person", "groups"]
 
-OTHERS = "Other patients, who should get no card"
+OTHERS = "No neuromuscular disease on record"
+SILENT = "No neuromuscular disease on record, and no card expected"
+DISEASE = "neuromuscular-disorder"  # the root of the taxonomy of diseases
 NOT_THERE = frozenset({"refuted", "entered-in-error"})
 
 
@@ -38,7 +40,7 @@ def groups(everyone: Iterable[PatientFixture], terminology: Terminology) -> tupl
     found: dict[str, list[Person]] = {}
     for fixture in everyone:
         found.setdefault(_disease(fixture, terminology), []).append(_person(fixture))
-    ordered = sorted(found.items(), key=lambda item: (item[0] == OTHERS, -len(item[1]), item[0]))
+    ordered = sorted(found.items(), key=lambda item: (item[0] in (OTHERS, SILENT), item[0] == SILENT, -len(item[1]), item[0]))
     return tuple(Group(label, tuple(people)) for label, people in ordered)
 
 
@@ -48,10 +50,14 @@ def _person(fixture: PatientFixture) -> Person:
 
 
 def _disease(fixture: PatientFixture, terminology: Terminology) -> str:
+    """The group of the neuromuscular disease, else what the record says instead of one: a symptom, a carrier state, a painful back."""
+    instead = ""
     for resource in fixture.record:
         if resource["resourceType"] == "Condition" and code_of(resource.get("verificationStatus")) not in NOT_THERE:
             for concept in sorted(terminology.coding_concepts(resource.get("code"))):
-                above = terminology.ancestors(concept)
-                if above:
-                    return terminology.label((concept, *above)[-2])
-    return OTHERS
+                *below, root = (concept, *terminology.ancestors(concept))
+                if below and root == DISEASE:
+                    return terminology.label(below[-1])
+                if below and not instead:
+                    instead = terminology.label(root)
+    return instead or (SILENT if all(one.silent for one in fixture.hooks.values()) else OTHERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_chain import neighbours
 from cds_hooks.pages.rule_codes import codes_of
 from cds_hooks.pages.source_attributes import attributes
-from rules.about import about
+from rules.about import EvidenceAbout, about
 from rules.check import run_vignettes
 from rules.history import Past
 from rules.knowledge import Knowledge
@@ -44,6 +44,7 @@ class RulePage:
         return self.pages.html(
             "rule.html",
             rule=told,
+            evidence=_together(told.evidence),
             pathway=PATHWAYS.get(told.pathway, told.pathway),
             speaks=rule in self.knowledge.rules,
             overdue=rule.review.next < self.clock().date(),
@@ -66,3 +67,11 @@ class RulePage:
         near = get_close_matches(identifier, [rule.id for rule in self.knowledge.every], n=5, cutoff=0.5)
         found = [rule for name in near if (rule := self.knowledge.rule(name)) is not None]
         return self.pages.html("rule_unknown.html", 404, identifier=identifier, near=found)
+
+
+def _together(evidence: Iterable[EvidenceAbout]) -> list[list[EvidenceAbout]]:
+    """Sources of which the rule says the same, told once."""
+    found: dict[tuple[str, str, str], list[EvidenceAbout]] = {}
+    for one in evidence:
+        found.setdefault((one.says, one.strength, one.verified), []).append(one)
+    return list(found.values())

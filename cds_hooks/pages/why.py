@@ -12,11 +12,14 @@ from cds_hooks.discovery import Service
 from cds_hooks.envelope import read_request
 from cds_hooks.errors import UnknownService
 from cds_hooks.gathering import gather
+from cds_hooks.pages.fhir_words import reference_of, value_of
 from rules.engine.interface import Budget
 from rules.extract import extract
+from rules.extract.reading import elements
 from rules.findings import Because, Evaluation, Finding, NotChecked
 from rules.knowledge import Knowledge
 from rules.trace import Step, trace
+from rules.words import date_in_words
 
 __all__ = ["Why", "WhyNode", "explain"]
 
@@ -57,26 +60,34 @@ async def explain(knowledge: Knowledge, services: Mapping[str, Service], request
         evaluation: Evaluation = knowledge.evaluator.speaker.evaluation(world)
     except Exception:  # noqa: BLE001 - the cards are shown all the same; the service has told about it when it was asked
         return Why({}, ())
-    steps = {finding.rule.id: (finding, trace(knowledge.evaluator, world, finding)) for finding in evaluation.findings}
-    return Why({rule: _finding(knowledge, finding, step) for rule, (finding, step) in steps.items()}, evaluation.not_checked)
+    values = {reference_of(one): value_of(one) for one in elements([one.resource for one in gathered.resources])}
+    teller = _Teller(knowledge, values)
+    return Why(
+        {one.rule.id: teller.finding(one, trace(knowledge.evaluator, world, one)) for one in evaluation.findings}, evaluation.not_checked
+    )
 
 
-def _finding(knowledge: Knowledge, finding: Finding, step: Step) -> WhyNode:
-    said = "asks" if finding.asks else "fires"
-    return WhyNode("rule", finding.title, f"{said}: {finding.rule.id}", f"/rules/{finding.rule.id}", _before(knowledge, step))
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Says steps and facts in words; `values` are those of the results in the record, by reference."""
 
+    knowledge: Knowledge
+    values: Mapping[str, str]
 
-def _before(knowledge: Knowledge, step: Step) -> tuple[WhyNode, ...]:
-    facts = (_fact(knowledge, fact) for fact in step.facts)
-    return (*facts, *(_step(knowledge, earlier) for earlier in step.after))
+    def finding(self, finding: Finding, step: Step) -> WhyNode:
+        said = "asks" if finding.asks else "fires"
+        return WhyNode("rule", finding.title, f"{said}: {finding.rule.id}", f"/rules/{finding.rule.id}", self.before(step))
 
+    def before(self, step: Step) -> tuple[WhyNode, ...]:
+        return (*map(self.fact, step.facts), *map(self.step, step.after))
 
-def _step(knowledge: Knowledge, step: Step) -> WhyNode:
-    rule = knowledge.rule(step.rule)
-    concluded = f"concludes {step.concluded.partition(':')[2].replace('-', ' ')}"
-    return WhyNode("rule", rule.title if rule else step.rule, concluded, f"/rules/{step.rule}", _before(knowledge, step))
+    def step(self, step: Step) -> WhyNode:
+        rule = self.knowledge.rule(step.rule)
+        concluded = f"concludes {step.concluded.partition(':')[2].replace('-', ' ')}"
+        return WhyNode("rule", rule.title if rule else step.rule, concluded, f"/rules/{step.rule}", self.before(step))
 
-
-def _fact(knowledge: Knowledge, fact: Because) -> WhyNode:
-    where = ", ".join(part for part in (fact.date, fact.resource, "by its name only" if fact.by_name else "") if part)
-    return WhyNode("fact", knowledge.in_words(fact.fact), where)
+    def fact(self, fact: Because) -> WhyNode:
+        measured = self.values.get(fact.resource or "", "") if fact.fact.startswith("lab:") else ""
+        said = f"{self.knowledge.in_words(fact.fact)} {measured}".strip()
+        where = (date_in_words(fact.fact, fact.date), fact.resource, "by its name only" if fact.by_name else "")
+        return WhyNode("fact", said, ", ".join(part for part in where if part))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 
-__all__ = ["HEAD", "METADATA", "audit", "calls", "card_shown", "deployment", "feedback", "firing", "suppression", "unmapped"]
+__all__ = ["HEAD", "METADATA", "audit", "calls", "card_shown", "deployment", "feedback", "firing", "suppression", "unmapped", "unsaid"]
 
-HEAD = "0005"
+HEAD = "0006"
 METADATA = MetaData()
 MOMENT = String(32)
 
@@ -120,5 +120,16 @@ unmapped = Table(
     Column("system", String(80), primary_key=True),
     Column("code", String(20), primary_key=True),
     Column("chapter", String(10), nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+# What answers left unsaid, by day (`store.unsaid`): held (name is a rule), unsure (a rule), missing (a datum).
+unsaid = Table(
+    "unsaid",
+    METADATA,
+    Column("day", String(10), primary_key=True),
+    Column("service", String(80), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("name", String(200), primary_key=True),
     Column("count", Integer, nullable=False),
 )

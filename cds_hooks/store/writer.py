@@ -19,8 +19,9 @@ from cds_hooks.errors import StorageUnavailable
 from cds_hooks.observe import log_event
 from cds_hooks.store.database import Database, Keys, insert
 from cds_hooks.store.moment import moment
-from cds_hooks.store.tables import audit, calls, card_shown, firing, suppression, unmapped
+from cds_hooks.store.tables import audit, calls, card_shown, firing, suppression, unmapped, unsaid
 from cds_hooks.store.unmapped import count_unmapped
+from cds_hooks.store.unsaid import Unsaid, count_unsaid
 from rules.facts import Unmapped
 
 __all__ = ["Shown", "Writer", "fingerprint", "gap_print"]
@@ -37,7 +38,7 @@ class Shown:
     `outcome` is answered, not-checked (the rules failed and a card says so) or refused (`status`, `number` of the error); a call that was
     refused before it was read has no instance, patient and user.
 
-    `held` are the identities of what was held back because this user had dismissed it.
+    `held` are the identities of what was held back because this user had dismissed it, `unsaid` what the answer left out.
     """
 
     at: datetime
@@ -56,6 +57,7 @@ class Shown:
     number: str = ""
     unmapped: tuple[Unmapped, ...] = ()
     held: tuple[str, ...] = ()
+    unsaid: tuple[Unsaid, ...] = ()
 
 
 def fingerprint(keys: Keys, identity: str) -> str:
@@ -137,6 +139,7 @@ class Writer:
                     connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": table.c.count + row["count"]}))
             for day, codes in _unmapped(entries).items():
                 count_unmapped(connection, day, codes)
+            count_unsaid(connection, Counter((moment(entry.at)[:10], entry.service, one) for entry in entries for one in entry.unsaid))
             for row in _held(keys, entries):
                 held = insert(connection, suppression).values(row)
                 key = [column.name for column in suppression.primary_key]
@@ -148,6 +151,7 @@ class Writer:
                 connection.execute(delete(audit).where(audit.c.at < oldest))
                 connection.execute(delete(card_shown).where(card_shown.c.at < oldest))
                 connection.execute(delete(unmapped).where(unmapped.c.day < oldest[:10]))
+                connection.execute(delete(unsaid).where(unsaid.c.day < oldest[:10]))
                 connection.execute(delete(suppression).where(suppression.c.last < oldest))
                 self._pruned = time.monotonic()
 

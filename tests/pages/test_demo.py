@@ -6,7 +6,11 @@ import json
 
 import pytest
 
+from cds_hooks.pages.graph import HEIGHT, WIDTH, graph
+from cds_hooks.pages.people import OTHERS, SILENT, groups
+from cds_hooks.pages.why import WhyNode
 from fhir_fixtures import PatientFixture, patient, patients
+from rules.knowledge import Knowledge
 from tests.pages.conftest import Site, session_of, text_of
 
 EVERYBODY = patients()
@@ -25,7 +29,7 @@ def test_patients_are_grouped_by_disease_and_those_without_one_come_last(site: S
     page = site.page("/")
     place = {name: page.rindex(f'patient={name}"') for name in ("mg_crisis", "als_new", "healthy_adult")}
     assert place["mg_crisis"] < place["healthy_adult"]
-    assert page.rindex("<h3>Other patients, who should get no card</h3>") < place["healthy_adult"]
+    assert page.rindex(f"<h3>{SILENT}</h3>") < place["healthy_adult"]
     assert "<h3>Neuromuscular junction disorders</h3>" in page
 
 
@@ -168,3 +172,34 @@ def test_cards_come_even_when_the_request_beside_them_was_none(site: Site) -> No
     assert site.post("/demo/cards", body).number == "NMCDS-104"
     assert site.post("/demo/cards", {"request": {"hook": "none"}, "status": 200, "answer": {}}).number == "NMCDS-106"
     assert site.post("/demo/cards", []).number == "NMCDS-104"
+
+
+def test_a_patient_stands_in_the_group_of_the_disease_or_of_what_is_said_instead(knowledge: Knowledge) -> None:
+    found = {one.name: group.label for group in groups(patients(), knowledge.terminology) for one in group.people}
+    assert found["mg_crisis"] == "Neuromuscular junction disorders"
+    assert found["fatigable_ptosis"] == "Symptom-only entry (no disease asserted)"
+    assert found["healthy_adult"] == SILENT
+    assert found["cord_compression"] == OTHERS  # she gets an emergency card, so nobody may read that she gets none
+
+
+def test_a_fact_that_two_rules_read_stands_once_in_the_picture_with_a_line_to_each() -> None:
+    fact, other = WhyNode("fact", "diagnosis: myasthenia", "Condition/1"), WhyNode("fact", "medicine: prednisone", "MedicationRequest/1")
+    lower = WhyNode("rule", "Generalised", "concludes generalised", after=(fact,))
+    found = graph([WhyNode("rule", "First line", "fires", after=(fact, lower)), WhyNode("rule", "Bone", "fires", after=(other,))], "A card")
+    assert found is not None
+    assert sorted(box.lines[0] for box in found.boxes) == [
+        "A card", "Bone", "First line", "Generalised", "diagnosis: myasthenia", "medicine: prednisone"
+    ]  # fmt: skip
+    assert len(found.lines) == 6
+    assert all(line.x1 < line.x2 for line in found.lines)
+    assert all(box.x + WIDTH <= found.width and box.y + HEIGHT <= found.height for box in found.boxes)
+    assert len({(box.x, box.y) for box in found.boxes}) == 6
+
+
+def test_a_chain_too_large_to_draw_is_told_as_a_list_only() -> None:
+    assert graph([], "A card") is None
+    assert graph([WhyNode("rule", "r", "", after=tuple(WhyNode("fact", str(one), "") for one in range(60)))], "A card") is None
+
+
+def test_the_why_says_the_measured_value(site: Site) -> None:
+    assert "result: Forced vital capacity (volume) 1.11 L (" in text_of(shown(site, "mg_crisis"))

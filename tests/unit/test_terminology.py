@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from rules.calculators import CALCULATORS
 from rules.code_lists import CodeListError, CodeLists, Node, Word
+from rules.knowledge import Knowledge
+from rules.publish.value_set import names_of
 from rules.quantity import Quantity
 from rules.taxonomy import Taxonomy
 from rules.terminology import CONCEPT_SYSTEM, LOINC, SNOMED, Terminology
@@ -533,3 +536,19 @@ def test_no_code_is_given_two_meanings() -> None:
         with (CODES / name).open(encoding="utf-8") as stream:
             keys = [(row["system"], row["code"]) for row in csv.DictReader(stream)]
         assert len(keys) == len(set(keys)), name
+
+
+# -- labels
+
+
+def test_every_label_of_the_list_names_something_that_a_rule_may_write(known: Terminology) -> None:
+    unknown = [name for name in CodeLists.read(CODES).labels if not known.knows(name) and name not in CALCULATORS]
+    assert unknown == []
+
+
+def test_no_name_of_a_rule_is_its_own_label_in_shouted_or_shortened_form(known: Terminology) -> None:
+    knowledge = Knowledge.load(engine="reference")
+    read = {name for rule in knowledge.rules for name in names_of(rule)} | CALCULATORS.keys()
+    assert [name for name in sorted(read) if name.lower().startswith("vs-") and known.label(name).lower().startswith("vs-")] == []
+    assert [name for name in CALCULATORS if known.label(name) == name] == []
+    assert known.label("VS-MG") == "myasthenia gravis"

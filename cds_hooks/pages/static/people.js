@@ -1,10 +1,14 @@
-// The search box above the list of patients: hides what does not have every word.
+// The list of patients: a search box that hides what does not have every word; on a narrow screen the groups are folded until asked for.
+
+const NARROW = "(max-width: 56rem)";
 
 export function searchPeople() {
   const box = document.getElementById("people-search");
   if (!box) return;
   box.hidden = false;
   const groups = [...document.querySelectorAll(".people-group")];
+  const unfold = (open) => groups.forEach((group) => (group.open = open));
+  if (matchMedia(NARROW).matches) unfold(false);
   box.addEventListener("input", () => {
     const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
     let found = 0;
@@ -15,6 +19,7 @@ export function searchPeople() {
       group.hidden = left === 0;
       found += left;
     }
+    unfold(words.length > 0 || !matchMedia(NARROW).matches);
     document.getElementById("people-found").textContent = words.length === 0 ? "" : found === 1 ? "1 patient found." : `${found} patients found.`;
   });
 }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from sqlalchemy import select
 from cds_hooks.errors import SettingsError, StorageUnavailable
 from cds_hooks.store.database import Database, Keys
 from cds_hooks.store.feedback import Outcome, save
-from cds_hooks.store.tables import HEAD, METADATA, audit, card_shown, feedback, firing
+from cds_hooks.store.insights import insights
+from cds_hooks.store.tables import HEAD, METADATA, audit, card_shown, feedback, firing, unsaid
 from cds_hooks.store.tokens import remember
+from cds_hooks.store.unsaid import HELD, MISSING, UNSURE
 from cds_hooks.store.writer import Shown, Writer
 from rules.findings import Evaluation
 from tests.support.doubles import INSTANCE, NOW, FakeKnowledge, create, finding, request
@@ -148,6 +151,21 @@ def test_calls_are_audited_and_firings_counted(tmp_path: Path, store_url: str) -
 
 def entry(days_ago: int = 0) -> Shown:
     return Shown(NOW - timedelta(days=days_ago), "s", INSTANCE, "c", "p", "u", "1", (), 0, (), 1)
+
+
+def test_what_was_left_unsaid_is_counted_by_day_and_summed_for_insights(store_url: str) -> None:
+    store = Database(store_url)
+    left = ((HELD, "r1"), (UNSURE, "r2"), (MISSING, "lab:tpmt"))
+    for days in (40, 1, 0):
+        writer = Writer(store, keep_days=30, dropped=lambda _: None)
+        writer.add(replace(entry(days), suppressed=1, unsaid=left))
+        writer.close()
+    found = insights(store, NOW, 30)
+    assert (found.rules["r1"].held, found.rules["r2"].unsure, found.missing) == (2, 2, {"lab:tpmt": 2})
+    assert {day: (sums.calls, sums.held) for day, sums in found.days.items()} == {"2026-11-21": (1, 1), "2026-11-22": (1, 1)}
+    with store.reading() as connection:
+        assert sorted(set(connection.execute(select(unsaid.c.day)).scalars())) == ["2026-11-21", "2026-11-22"]
+    store.close()
 
 
 def test_old_audit_rows_go_away(store_url: str) -> None:
