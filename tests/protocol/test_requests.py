@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cds_hooks.envelope import A_FHIR_ID, A_UUID
 from rules.facts import Origin
 from tests.support.doubles import AUTHORIZATION, COMPLETE, bundle, condition, order, patient, request
 from tests.support.service import Service
@@ -113,6 +114,16 @@ def test_an_unknown_service_is_404(service: Service) -> None:
 def test_hook_instance_must_be_a_uuid(service: Service, instance: object) -> None:
     answer = service.hook(request(hookInstance=instance))
     assert (answer.status, answer.paths) == (400, ["hookInstance"])
+
+
+def test_a_refused_member_is_told_what_it_should_look_like(service: Service) -> None:
+    answer = service.hook(request(hookInstance="7", context={"patientId": "a b", "userId": ""}))
+    assert [issue["diagnostics"] for issue in answer.json()["issue"]] == ["hookInstance: " + A_UUID]
+    answer = service.hook(request(context={"patientId": "a b", "userId": ""}))
+    assert [issue["diagnostics"] for issue in answer.json()["issue"]] == [
+        "context.userId: expected a reference without spaces, such as Practitioner/123",
+        "context.patientId: " + A_FHIR_ID,
+    ]
 
 
 def test_fhir_authorization_requires_fhir_server(service: Service) -> None:
