@@ -219,6 +219,16 @@ def test_an_order_whose_medication_is_there_is_complete(service: Service, refere
 
 
 @pytest.mark.parametrize(
+    ("former", "now"),
+    [("MedicationOrder", "MedicationRequest"), ("ProcedureRequest", "ServiceRequest"), ("ReferralRequest", "ServiceRequest")],
+)
+def test_an_order_of_an_older_fhir_version_makes_its_type_unknown(service: Service, former: str, now: str) -> None:
+    drafts = {"draftOrders": bundle({"resourceType": former, "id": "o1", "status": "draft", "patient": {"reference": "Patient/p1"}})}
+    service.cards(request("order-sign", context=drafts), "order-sign")
+    assert service.knowledge.unread == {now: "an order came in an older version of FHIR"}
+
+
+@pytest.mark.parametrize(
     ("value", "path"),
     [
         ([], "context.draftOrders"),
