@@ -41,12 +41,16 @@ async def read_body(request: Request, limit: int, timeout_s: float) -> bytes:
     """The whole body, never more than `limit` bytes of it, within `timeout_s`; BodyTooLarge (413) or BodyIncomplete (400)."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
-        raise BodyTooLarge(headers={"Connection": "close"})
+        raise _too_large(limit)
     try:
         async with asyncio.timeout(timeout_s):
             return await _collect(request.stream(), limit)
     except (ClientDisconnect, TimeoutError) as error:
         raise BodyIncomplete(headers={"Connection": "close"}) from error
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge((Problem(f"expected at most {limit} bytes"),), headers={"Connection": "close"})
 
 
 async def _collect(stream: AsyncIterator[bytes], limit: int) -> bytes:
@@ -55,7 +59,7 @@ async def _collect(stream: AsyncIterator[bytes], limit: int) -> bytes:
     async for chunk in stream:
         size += len(chunk)
         if size > limit:
-            raise BodyTooLarge(headers={"Connection": "close"})
+            raise _too_large(limit)
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

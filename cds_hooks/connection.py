@@ -12,6 +12,8 @@ from cds_hooks.errors import HttpProblem, Overloaded, ServiceError
 __all__ = ["Guarded", "guarded"]
 
 HEAD_BYTES = 64 * 1024
+UNREADABLE = "expected one HTTP/1.1 request (RFC 9112): method, target and version on its first line, header fields, one body length"
+TOO_LARGE = f"expected a request head of at most {HEAD_BYTES} bytes"
 GRACE_S = 1.0  # a body that does not come in time is answered with 400 by the service first
 
 
@@ -55,7 +57,7 @@ class Guarded(HttpToolsProtocol):
             self._head += len(data)
         super().data_received(data)
         if self._in_head and self._head > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(HttpProblem(431))
+            self._refuse(HttpProblem(431, TOO_LARGE))
 
     def on_headers_complete(self) -> None:
         """The head is here; the body gets as long again."""
@@ -68,6 +70,10 @@ class Guarded(HttpToolsProtocol):
         self._disarm()
         self._head, self._in_head, self._in_request = 0, True, False
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's words are not for the caller
+        """What came is no HTTP, or could be read in two ways; an answer to an earlier request is not written any more."""
+        self._refuse(HttpProblem(400, UNREADABLE))
 
     def pause_writing(self) -> None:
         """The other side does not take the answer."""

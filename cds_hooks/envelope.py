@@ -184,6 +184,21 @@ EXPECTED: dict[str, str] = {
     "too_short": "must not be empty",
     "too_long": "too many items",
 }
+A_FHIR_ID = "expected a FHIR id: 1 to 256 letters, digits and . _ ~ - (not . first)"
+A_UUID = "expected a UUID, such as 4a74b1d0-4fee-4d18-b76f-7f3bd361e4bc"
+FORMS = {  # what a text in this member looks like
+    "access_token": "expected a token of printable ASCII characters without spaces",
+    "card": A_UUID,
+    "encounterId": A_FHIR_ID,
+    "hookInstance": A_UUID,
+    "id": A_UUID,
+    "outcome": "expected accepted or overridden",
+    "outcomeTimestamp": "expected an RFC 3339 date and time, such as 1985-04-12T23:20:50.52Z",
+    "patient": A_FHIR_ID,
+    "patientId": A_FHIR_ID,
+    "token_type": "expected Bearer",
+    "userId": "expected a reference without spaces, such as Practitioner/123",
+}
 
 
 def read_model(model: type[M], data: object, path: str = "") -> M:
@@ -192,7 +207,13 @@ def read_model(model: type[M], data: object, path: str = "") -> M:
         return model.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-    raise BadRequest([Problem(EXPECTED.get(item["type"], "not valid"), _path(path, item["loc"]) or None) for item in found[:20]])
+    raise BadRequest([Problem(_expected(item["type"], item["loc"]), _path(path, item["loc"]) or None) for item in found[:20]])
+
+
+def _expected(kind: str, parts: tuple[int | str, ...]) -> str:
+    if kind in EXPECTED and kind != "string_pattern_mismatch":
+        return EXPECTED[kind]
+    return FORMS.get(str(parts[-1]), EXPECTED["string_pattern_mismatch"])
 
 
 def _path(start: str, parts: tuple[int | str, ...]) -> str:

@@ -180,7 +180,8 @@ class MethodNotAllowed(ServiceError):
 
 
 class NotAuthenticated(ServiceError):
-    """The caller is not known; no detail is given on purpose."""
+    """The caller is not known; no detail is given on purpose. In open mode the caller is known by the Host header: a loopback name or the
+    host of `NMCDS_BASE_URL`, once."""
 
     number = "NMCDS-109"
     status = 401
@@ -210,15 +211,16 @@ class BodyIncomplete(ServiceError):
 
 
 class HttpProblem(ServiceError):
-    """Any other error that the web framework raises by itself; the status is the framework's."""
+    """What arrived is not HTTP that can be read in one way only (400), its head is too large (431), or the web framework refuses it
+    by itself; the status is the framework's."""
 
     number = "NMCDS-112"
     status = 400
     issue = "processing"
     text = "The request was not accepted."
 
-    def __init__(self, status: int) -> None:
-        super().__init__()
+    def __init__(self, status: int, message: str = "") -> None:
+        super().__init__((Problem(message),) if message else ())
         self.status = status
 
 

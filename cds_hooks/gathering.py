@@ -35,6 +35,14 @@ MISLABELLED = "other kinds of data came in its place"
 LATE = Fault.TIMEOUT.value
 TWO_VERSIONS = "one record came in two versions"
 NAMELESS = "a medication is named only by a reference that could not be read"
+FORMER = "an order came in an older version of FHIR"
+FORMER_KINDS = {  # what DSTU2 and STU3 call an order -> what R4 calls it (http://hl7.org/fhir/R4/history.html)
+    "DeviceUseRequest": "DeviceRequest",
+    "DiagnosticOrder": "ServiceRequest",
+    "MedicationOrder": "MedicationRequest",
+    "ProcedureRequest": "ServiceRequest",
+    "ReferralRequest": "ServiceRequest",
+}
 MEDICATIONS = 20  # references followed to the FHIR server in one call
 HANDING_OVER_S = 0.05  # reading ends so much before the deadline, so that the pages read until then are still used
 EVALUATING_S = 2e-4  # kept back for each resource that was read: ownership, facts and rules take up to 0.2 ms for one on a busy machine
@@ -259,11 +267,14 @@ def _is_selected(item: Item, selections: Iterable[str]) -> bool:
 
 
 def _own_orders(orders: Iterable[tuple[Item, Origin]], patient: Patient, unread: dict[str, str]) -> tuple[list[tuple[Item, Origin]], int]:
-    """An order without a patient is the context patient's by the meaning of the hook; one of another patient is not used."""
+    """An order without a patient is the context patient's by the meaning of the hook; one of another patient is not used, nor one of
+    a type that R4 no longer has: what it orders is unknown."""
     mine = []
     foreign = 0
     for item, origin in orders:
-        if item.kind != "Medication" and patient.owner(item.resource) is Owner.OTHER:
+        if item.kind in FORMER_KINDS:
+            unread.setdefault(FORMER_KINDS[item.kind], FORMER)
+        elif item.kind != "Medication" and patient.owner(item.resource) is Owner.OTHER:
             foreign += 1
             unread[item.kind] = FOREIGN
         else:

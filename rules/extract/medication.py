@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from rules.extract.dosage import Course, Strength, course
-from rules.extract.reading import Element, Reading, elements, flag, target_of
+from rules.extract.reading import Element, Reading, elements, flag, is_codeable, target_of
 from rules.extract.unmapped import in_medications
 from rules.facts import Medication, Origin
 from rules.fhir_date import FhirDate
@@ -149,9 +149,13 @@ def dispenses(resource: Element, ref: str, origin: Origin, reading: Reading) -> 
 def _product(resource: Element, reading: Reading) -> _Product | None:
     """The drug of a resource, coded or by reference; None when it is on no list and no name in its text is."""
     codeables = [reading.codeable(resource, "medicationCodeableConcept")]
+    if "medication" in resource:  # the element of R5
+        reading.malformed(resource)
     target = reading.resolve(resource.get("medicationReference"), resource)
     strength = None
     if target is not None and reading.usable(target):
+        if not is_codeable(target.get("code")):
+            reading.malformed(resource)
         ingredients = elements(target.get("ingredient"))
         codeables += [target.get("code"), *(item.get("itemCodeableConcept") for item in ingredients)]
         if len(ingredients) == 1:

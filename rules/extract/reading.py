@@ -26,6 +26,7 @@ __all__ = [
     "elements",
     "first",
     "flag",
+    "is_codeable",
     "reference_of",
     "target_of",
 ]
@@ -161,9 +162,9 @@ class Reading:
     # -- codes
 
     def codeable(self, resource: Element, name: str) -> object:
-        """The element `name`; notes a malformed resource when it is there and is no object."""
+        """The element `name`; notes a malformed resource when it is there and is no CodeableConcept of R4 (2.24.0.6)."""
         value = resource.get(name)
-        if value is not None and not isinstance(value, dict):
+        if not is_codeable(value):
             self.malformed(resource)
         return value
 
@@ -255,6 +256,22 @@ class Reading:
             self.malformed(resource)
             return False
         return True
+
+
+def is_codeable(value: object) -> bool:
+    """Whether it is missing, or a CodeableConcept whose codings can be read. R5 puts them into `concept` of a CodeableReference."""
+    if value is None:
+        return True
+    if not isinstance(value, dict) or "concept" in value or "reference" in value:
+        return False
+    codings = value.get("coding")
+    return codings is None or (
+        isinstance(codings, list)
+        and all(
+            isinstance(coding, dict) and isinstance(coding.get("code", ""), str) and isinstance(coding.get("system", ""), str)
+            for coding in codings
+        )
+    )
 
 
 def _code(value: object, allowed: frozenset[str]) -> str | None:

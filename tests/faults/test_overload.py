@@ -118,6 +118,33 @@ def test_a_head_without_end_is_refused(tight: Running) -> None:
         assert is_cut(endless)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64),  # TLS
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"NONSENSE / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost 127.0.0.1\r\n\r\n",
+        head(2).replace(b"host:", b"content-length: 3\r\nhost:") + b"{}",
+        head(2).replace(b"host:", b"transfer-encoding: chunked\r\nhost:") + b"0\r\n\r\n",
+        head(2).replace(b"content-length: 2", b"transfer-encoding: chunked") + b"zz\r\n",
+    ],
+    ids=["tls", "http2", "method", "no colon", "two lengths", "length and chunks", "chunk size"],
+)
+def test_what_is_no_http_is_refused_with_an_operation_outcome(tight: Running, data: bytes) -> None:
+    with opened(tight) as odd:
+        odd.sendall(data)
+        answer = b""
+        while more := odd.recv(65536):
+            answer += more
+    first, _, body = answer.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/fhir+json" in first
+    [issue] = json.loads(body)["issue"]
+    assert issue["details"]["coding"][0]["code"] == "NMCDS-112"
+    assert "RFC 9112" in issue["diagnostics"]
+
+
 def test_more_connections_than_there_may_be_are_refused(tight: Running) -> None:
     crowd = [opened(tight) for _ in range(40)]
     try:

@@ -83,7 +83,7 @@ def test_whatever_an_export_holds_is_screened_or_reported(tmp_path: Path, screen
     unscreened = {name: people[KEYS.patient(name)]["problem"] for name in ("two", "odd id!", "nobody")}
     assert unscreened == {
         "two": "two Patient resources with this id have different birth dates or genders",
-        "odd id!": "not of the required form",
+        "odd id!": "expected a FHIR id: 1 to 256 letters, digits and . _ ~ - (not . first)",
         "nobody": "the export has no Patient resource with this id",
     }
     lines = (source / "MedicationRequest.0.ndjson").read_bytes().split(b"\n")

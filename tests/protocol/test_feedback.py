@@ -143,6 +143,15 @@ def test_every_form_of_rfc_3339_is_accepted(service: Service, stamp: str) -> Non
     assert service.post(URL, {"feedback": [accepted(outcomeTimestamp=stamp)]}).status == 200
 
 
+def test_a_refused_report_is_told_what_it_should_look_like(service: Service) -> None:
+    answer = service.post(URL, {"feedback": [accepted(outcome="ignored", outcomeTimestamp="2026-02-30T00:00:00Z", card="1")]})
+    assert sorted(issue["diagnostics"] for issue in answer.json()["issue"]) == [
+        "feedback[0].card: expected a UUID, such as 4a74b1d0-4fee-4d18-b76f-7f3bd361e4bc",
+        "feedback[0].outcome: expected accepted or overridden",
+        "feedback[0].outcomeTimestamp: expected an RFC 3339 date and time, such as 1985-04-12T23:20:50.52Z",
+    ]
+
+
 def test_feedback_can_be_counted_for_the_rules_that_spoke(tmp_path: Path) -> None:
     knowledge = FakeKnowledge(Evaluation((finding("mg-x", suggestions=(create(),)),), (), relevant=True))
     with running(tmp_path, knowledge) as service:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cds_hooks.envelope import A_FHIR_ID, A_UUID
 from rules.facts import Origin
 from tests.support.doubles import AUTHORIZATION, COMPLETE, bundle, condition, order, patient, request
 from tests.support.service import Service
@@ -115,6 +116,16 @@ def test_hook_instance_must_be_a_uuid(service: Service, instance: object) -> Non
     assert (answer.status, answer.paths) == (400, ["hookInstance"])
 
 
+def test_a_refused_member_is_told_what_it_should_look_like(service: Service) -> None:
+    answer = service.hook(request(hookInstance="7", context={"patientId": "a b", "userId": ""}))
+    assert [issue["diagnostics"] for issue in answer.json()["issue"]] == ["hookInstance: " + A_UUID]
+    answer = service.hook(request(context={"patientId": "a b", "userId": ""}))
+    assert [issue["diagnostics"] for issue in answer.json()["issue"]] == [
+        "context.userId: expected a reference without spaces, such as Practitioner/123",
+        "context.patientId: " + A_FHIR_ID,
+    ]
+
+
 def test_fhir_authorization_requires_fhir_server(service: Service) -> None:
     answer = service.hook(request(fhirAuthorization=AUTHORIZATION))
     assert (answer.status, answer.paths) == (400, ["fhirServer"])
@@ -205,6 +216,16 @@ def test_an_order_whose_medication_is_there_is_complete(service: Service, refere
     drafts = {"draftOrders": bundle(named, {"resourceType": "Medication", "id": "d"})}
     service.cards(request("order-sign", context=drafts), "order-sign")
     assert service.knowledge.unread == {}
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [("MedicationOrder", "MedicationRequest"), ("ProcedureRequest", "ServiceRequest"), ("ReferralRequest", "ServiceRequest")],
+)
+def test_an_order_of_an_older_fhir_version_makes_its_type_unknown(service: Service, former: str, now: str) -> None:
+    drafts = {"draftOrders": bundle({"resourceType": former, "id": "o1", "status": "draft", "patient": {"reference": "Patient/p1"}})}
+    service.cards(request("order-sign", context=drafts), "order-sign")
+    assert service.knowledge.unread == {now: "an order came in an older version of FHIR"}
 
 
 @pytest.mark.parametrize(

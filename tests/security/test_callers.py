@@ -63,6 +63,12 @@ def test_a_page_that_points_its_own_name_at_this_machine_is_refused(tmp_path: Pa
             assert "diagnostics" not in answer.json()["issue"][0]
 
 
+def test_two_hosts_are_nobody(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        hosts = [("host", "127.0.0.1"), ("host", "evil.example")]
+        assert service.send("GET", "/cds-services", headers=hosts).status == 401
+
+
 def test_a_caller_is_refused_before_the_body_is_read(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         service.post(PATH, request(), {"host": "evil.example"})

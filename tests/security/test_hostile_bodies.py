@@ -206,6 +206,7 @@ def test_json_is_accepted_under_its_usual_names(tmp_path: Path, content_type: st
 def test_a_body_over_the_limit_is_refused_while_it_is_read(service: Service) -> None:
     answer = service.send("POST", PATH, [b" " * 10_000] * 1000, JSON)
     assert (answer.status, answer.number) == (413, "NMCDS-101")
+    assert answer.json()["issue"][0]["diagnostics"] == "expected at most 100000 bytes"
     assert service.taken == 11
 
 

@@ -110,7 +110,22 @@ def test_unknown_extensions_and_display_texts_change_nothing(read: Read) -> None
     assert read(plain) == read(odd)
 
 
-@pytest.mark.parametrize("code", [5, "x", [], [cc(ALS)], True])
+@pytest.mark.parametrize(
+    "code",
+    [
+        5,
+        "x",
+        [],
+        [cc(ALS)],
+        True,
+        {"coding": {"system": SNOMED, "code": "86044005"}},
+        {"coding": ["86044005"]},
+        {"coding": [{"system": SNOMED, "code": 86044005}]},
+        {"coding": [{"system": [SNOMED], "code": "86044005"}]},
+        {"concept": cc(ALS)},
+        {"reference": {"reference": "Medication/m"}},
+    ],
+)
 def test_a_code_that_is_no_codeable_concept_makes_its_type_unread(read: Read, code: object) -> None:
     for kind, element in {
         "Condition": "code",
@@ -125,6 +140,12 @@ def test_a_code_that_is_no_codeable_concept_makes_its_type_unread(read: Read, co
         "Flag": "code",
     }.items():
         assert read(resource(kind, **{element: code})).unread == {kind: "a resource of this type could not be read"}
+
+
+@pytest.mark.parametrize("kind", ["MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"])
+def test_a_medication_as_r5_names_it_makes_its_type_unread(read: Read, kind: str) -> None:
+    for named in ({"concept": cc(PREDNISONE)}, {"reference": {"reference": "Medication/m"}}):
+        assert read(resource(kind, medication=named)).unread == {kind: "a resource of this type could not be read"}
 
 
 @pytest.mark.parametrize(

@@ -481,3 +481,10 @@ def test_origin_is_where_the_resource_stood(read: Read) -> None:
     order = resource("MedicationRequest", "m", medicationCodeableConcept=cc(PREDNISONE))
     record = read(order, drafts=({**order, "id": "n"},), planned=({**order, "id": "o"},))
     assert [found.origin for found in record.medications] == [Origin.RECORD, Origin.DRAFT, Origin.PLANNED]
+
+
+@pytest.mark.parametrize("code", [[cc(PREDNISONE)], {"coding": cc(PREDNISONE)}, {"concept": cc(PREDNISONE)}])
+def test_a_medication_whose_code_cannot_be_read_makes_its_order_unread(read: Read, code: object) -> None:
+    drug = resource("Medication", "d", code=code)
+    record = read(resource("MedicationRequest", medicationReference={"reference": "Medication/d"}), drug)
+    assert record.unread == {"MedicationRequest": "a resource of this type could not be read"}
