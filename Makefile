@@ -14,7 +14,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-population serve test test-kill test-population check check-deploy format bench bench-population docs site engine-million metamorphic mutate-knowledge fuzz sbom lock clean
+.PHONY: help setup setup-population serve test test-kill test-population check check-deploy format bench bench-population docs site engine-million metamorphic mutate-knowledge fuzz test-reference-engine sbom lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -41,6 +41,9 @@ test-%: $(READY) ## (as test-<name>)
 
 test-kill: $(READY) ## Kill the service a thousand times while feedback is written, and PostgreSQL too (KILLS=1000)
 	@$(BIN)/python -m tests.faults.kill --kills $(KILLS)
+
+test-reference-engine: $(READY) ## Run the tests that evaluate rules without durable_rules, on the reference engine alone
+	@TEST_ENGINE=reference $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/fixtures tests/protocol tests/recognition tests/unit tests/vignettes $(ARGS)
 
 check: $(READY) ## Check style, types, import contracts, purity, knowledge and docs
 	@BIN=$(BIN) sh tools/check.sh
