@@ -14,7 +14,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-population serve test test-kill test-population check check-deploy format bench bench-population docs site engine-million metamorphic mutate-knowledge fuzz lock clean
+.PHONY: help setup setup-population serve test test-kill test-population check check-deploy format bench bench-population docs site engine-million metamorphic mutate-knowledge fuzz test-reference-engine sbom lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -41,6 +41,9 @@ test-%: $(READY) ## (as test-<name>)
 
 test-kill: $(READY) ## Kill the service a thousand times while feedback is written, and PostgreSQL too (KILLS=1000)
 	@$(BIN)/python -m tests.faults.kill --kills $(KILLS)
+
+test-reference-engine: $(READY) ## Run the tests that evaluate rules without durable_rules, on the reference engine alone
+	@TEST_ENGINE=reference $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/fixtures tests/protocol tests/recognition tests/unit tests/vignettes $(ARGS)
 
 check: $(READY) ## Check style, types, import contracts, purity, knowledge and docs
 	@BIN=$(BIN) sh tools/check.sh
@@ -86,6 +89,9 @@ mutate-knowledge: $(READY) ## Plant faults in every rule; which ones no vignette
 fuzz: .venv/.ready-assurance ## Fuzz bodies, feedback, extraction, rules and every endpoint (FUZZ_SECONDS=60 for each)
 	@for target in body request feedback extraction evaluation; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
 	@$(BIN)/python -m tests.fuzz.schema $(FUZZ_SECONDS)
+
+sbom: .venv/.ready-supply ## List every package of the container with version, hashes and licence (build/sbom.cdx.json, CycloneDX)
+	@$(BIN)/python -m tools.sbom build/sbom.cdx.json
 
 lock: $(READY) ## Pin every dependency again with hashes (needs uv)
 	@sh tools/lock.sh

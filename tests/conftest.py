@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from tests.support.reference import ONLY_REFERENCE, switch
 from tests.support.tripwire import Tripwire, leaks_in_files
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("thorough", parent=hypothesis.settings.get_profile("project"), max_examples=600)
 hypothesis.settings.load_profile("project")
+if ONLY_REFERENCE:
+    switch(os.environ)
 
 
 def is_loopback(address: object) -> bool:

@@ -22,6 +22,7 @@ check "types (mypy --strict)" "$bin/mypy"
 check "import contracts" "$bin/lint-imports"
 check "FHIR imports are R4B" "$bin/python" tools/lint_fhir_import.py
 check "rules/ is pure" "$bin/python" tools/lint_rules_purity.py
+check "licences (tools/licences.toml)" "$bin/python" -m tools.licences
 check "version and changelog agree" "$bin/python" tools/check_version.py
 check "rules (nmcds rules lint)" "$bin/nmcds" rules lint
 check "shipped codes (nmcds codes verify)" "$bin/nmcds" codes verify

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rules.engine.interface import Budget, Clause, Engine, Outcome, Program
+from tests.support.reference import ONLY_REFERENCE
 
 Kind = Literal["checked", "durable", "reference"]
 
-HAS_DURABLE = sys.version_info < (3, 13)
+HAS_DURABLE = sys.version_info < (3, 13) and not ONLY_REFERENCE
 KINDS: tuple[Kind, ...] = ("reference", "durable", "checked") if HAS_DURABLE else ("reference",)
-NEEDS_DURABLE = "durable_rules does not run on Python 3.13 or newer"
+NEEDS_DURABLE = "durable_rules does not run on Python 3.13 or newer, nor with TEST_ENGINE=reference"
 AMPLE = Budget(facts=10**6, firings=10**6, seconds=60.0)
 
 
