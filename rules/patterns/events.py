@@ -127,6 +127,8 @@ class Kin:
     first_degree: bool
     severity: frozenset[str] = frozenset()
     reaction: Names = frozenset()
+    listed: bool = True
+    """Whether a code list says what the reaction asked for looks like."""
 
     @property
     def triggers(self) -> Names:
@@ -166,10 +168,10 @@ class Kin:
         return False if allergy.severities else None
 
     def was_reaction(self, allergy: Allergy) -> Truth:
-        """Whether it manifested as what is asked for; unknown when no manifestation is coded."""
+        """Whether it manifested as what is asked for; unknown when no manifestation is coded, or none that a list could tell apart."""
         if not self.reaction or self.reaction & allergy.reactions:
             return True
-        return False if allergy.reaction_coded else None
+        return False if allergy.reactions or (allergy.reaction_coded and self.listed) else None
 
     def support(self, fact: Relative | Allergy) -> Support:
         """An entry as a reason."""
@@ -315,7 +317,8 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
     reads = READS[predicate]
     if predicate in {"family", "allergy"}:
         reaction = context.names(table["reaction"]) if "reaction" in table else frozenset[str]()
-        return Kin(predicate, names, reads, bool(table.get("first_degree", False)), _statuses(table, "severity"), reaction)
+        listed = any(context.terminology.recordable(name) for name in reaction)
+        return Kin(predicate, names, reads, bool(table.get("first_degree", False)), _statuses(table, "severity"), reaction, listed)
     judge = _judge(predicate, context, table)
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing, why = Presence.ABSENT, "not in the record"

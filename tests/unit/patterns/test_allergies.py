@@ -18,11 +18,12 @@ CONTEXT = Context(CODES, {}, lifelong=True)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 Json = dict[str, object]
 
-ANAPHYLAXIS: Json = {"coding": [{"system": "http://snomed.info/sct", "code": "39579001"}]}
+RHABDOMYOLYSIS: Json = {"coding": [{"system": "http://snomed.info/sct", "code": "240131006"}]}
 HEADACHE: Json = {"coding": [{"system": "http://snomed.info/sct", "code": "25064002"}]}
 IN_WORDS: Json = {"text": "Headache"}
 SEVERE: Json = {"allergy": "VS-IG", "severity": "severe"}
-ANAPHYLACTIC: Json = {"allergy": "VS-IG", "reaction": "anaphylaxis"}
+MUSCULAR: Json = {"allergy": "VS-IG", "reaction": "rhabdomyolysis"}
+ANAPHYLACTIC: Json = {"allergy": "VS-IG", "reaction": "anaphylaxis"}  # no code list says what that looks like
 
 
 def verdict(table: Json, *resources: Json) -> Presence:
@@ -50,12 +51,14 @@ def allergy(*manifestations: Json, severity: str | None = None, status: str = "a
         (SEVERE, allergy(), "unknown"),
         (SEVERE, allergy(HEADACHE, severity="awful"), "unknown"),
         (SEVERE, allergy(HEADACHE, severity="severe", status="resolved"), "absent"),
-        (ANAPHYLACTIC, allergy(ANAPHYLAXIS, severity="mild"), "present"),
-        (ANAPHYLACTIC, allergy(HEADACHE, ANAPHYLAXIS), "present"),
-        (ANAPHYLACTIC, allergy(HEADACHE), "absent"),
-        (ANAPHYLACTIC, allergy(IN_WORDS), "unknown"),
-        (ANAPHYLACTIC, allergy(), "unknown"),
-        ({**ANAPHYLACTIC, "severity": ["moderate", "severe"]}, allergy(ANAPHYLAXIS, severity="mild"), "absent"),
+        (MUSCULAR, allergy(RHABDOMYOLYSIS, severity="mild"), "present"),
+        (MUSCULAR, allergy(HEADACHE, RHABDOMYOLYSIS), "present"),
+        (MUSCULAR, allergy(HEADACHE), "absent"),
+        (MUSCULAR, allergy(IN_WORDS), "unknown"),
+        (MUSCULAR, allergy(), "unknown"),
+        ({**MUSCULAR, "severity": ["moderate", "severe"]}, allergy(RHABDOMYOLYSIS, severity="mild"), "absent"),
+        (ANAPHYLACTIC, allergy(HEADACHE), "unknown"),
+        (ANAPHYLACTIC, allergy(RHABDOMYOLYSIS), "absent"),
     ],
 )
 def test_an_allergy_is_asked_for_by_severity_and_by_reaction(table: Json, resource: Json, expected: str) -> None:
