@@ -3,18 +3,7 @@
 set -u
 cd "$(dirname "$0")/.."
 bin=${BIN:-.venv/bin}
-status=0
-
-check() {
-    title=$1
-    shift
-    if output=$("$@" 2>&1); then
-        printf 'ok    %s\n' "$title"
-    else
-        printf 'FAIL  %s\n%s\n' "$title" "$output"
-        status=1
-    fi
-}
+. tools/check_step.sh
 
 check "style (ruff check)" "$bin/ruff" check .
 check "layout (ruff format)" "$bin/ruff" format --check .

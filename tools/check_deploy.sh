@@ -5,18 +5,7 @@ cd "$(dirname "$0")/.."
 bin=${BIN:-.venv/bin}
 built=build/deploy
 kubernetes=deploy/kubernetes
-status=0
-
-check() {
-    title=$1
-    shift
-    if output=$("$@" 2>&1); then
-        printf 'ok    %s\n' "$title"
-    else
-        printf 'FAIL  %s\n%s\n' "$title" "$output"
-        status=1
-    fi
-}
+. tools/check_step.sh
 
 # Both what a site applies, and the same with the optional component.
 render() {

@@ -9,7 +9,8 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from cds_hooks.store.database import Database, insert
+from cds_hooks.store.database import Database
+from cds_hooks.store.insert import add_counts
 from cds_hooks.store.tables import unmapped
 from rules.facts import Unmapped
 
@@ -39,10 +40,7 @@ def count_unmapped(connection: Connection, day: str, counts: Mapping[Unmapped, i
     if not waiting:
         return 0
     room = _room(connection, len(waiting), day)
-    key = [column.name for column in unmapped.primary_key]
-    for row in waiting[:room]:  # another process may have been quicker
-        statement = insert(connection, unmapped).values(row)
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": unmapped.c.count + row["count"]}))
+    add_counts(connection, unmapped, waiting[:room])  # another process may have been quicker
     return max(len(waiting) - room, 0)
 
 

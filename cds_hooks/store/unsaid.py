@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from sqlalchemy import Connection
 
-from cds_hooks.store.insert import insert
+from cds_hooks.store.insert import add_counts
 from cds_hooks.store.tables import unsaid
 
 __all__ = ["HELD", "MISSING", "UNSURE", "Unsaid", "count_unsaid"]
@@ -26,13 +25,8 @@ Unsaid: TypeAlias = tuple[str, str]
 
 def count_unsaid(connection: Connection, counts: Mapping[tuple[str, str, Unsaid], int]) -> None:
     """Add to the counts of (day, service, unsaid)."""
-    if not counts:
-        return
-    statement = insert(connection, unsaid)
-    key = [column.name for column in unsaid.primary_key]
-    news = {"count": unsaid.c.count + statement.excluded.count}
     rows = [
         {"day": day, "service": service, "kind": kind, "name": name, "count": count}
-        for (day, service, (kind, name)), count in sorted(Counter(counts).items())
+        for (day, service, (kind, name)), count in sorted(counts.items())
     ]
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=news), rows)
+    add_counts(connection, unsaid, rows)

@@ -17,7 +17,8 @@ from sqlalchemy import delete
 from cds_hooks.cards import Card
 from cds_hooks.errors import StorageUnavailable
 from cds_hooks.observe import log_event
-from cds_hooks.store.database import Database, Keys, insert
+from cds_hooks.store.database import Database, Keys
+from cds_hooks.store.insert import add_counts, insert
 from cds_hooks.store.moment import moment
 from cds_hooks.store.tables import audit, calls, card_shown, firing, suppression, unmapped, unsaid
 from cds_hooks.store.unmapped import count_unmapped
@@ -132,11 +133,8 @@ class Writer:
             shown = [row for entry in entries for row in _shown(keys, entry)]
             if shown:
                 connection.execute(insert(connection, card_shown).on_conflict_do_nothing(), shown)
-            for table, rows in ((firing, _firings(entries)), (calls, _calls(entries))):
-                key = [column.name for column in table.primary_key]
-                for row in rows:
-                    statement = insert(connection, table).values(row)
-                    connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"count": table.c.count + row["count"]}))
+            add_counts(connection, firing, _firings(entries))
+            add_counts(connection, calls, _calls(entries))
             for day, codes in _unmapped(entries).items():
                 count_unmapped(connection, day, codes)
             count_unsaid(connection, Counter((moment(entry.at)[:10], entry.service, one) for entry in entries for one in entry.unsaid))
