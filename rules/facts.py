@@ -188,7 +188,7 @@ class Allergy:
     """An AllergyIntolerance; substance and reaction-substance concepts together. `matched_by_name` marks recognition by text alone.
 
     `severities` are the codes that its reactions state, `reactions` what they manifested as; `reaction_coded` is false when no
-    manifestation carries a code, so that nothing can be said about them.
+    manifestation carries a code, so that nothing can be said about them, `reaction_strange` true when one means nothing to us.
     """
 
     ref: str
@@ -200,6 +200,7 @@ class Allergy:
     severities: frozenset[str] = frozenset()
     reactions: frozenset[str] = frozenset()
     reaction_coded: bool = False
+    reaction_strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) ->
             severities=frozenset(str(reaction.get("severity")) for reaction in reactions) & _SEVERITIES,
             reactions=reading.concepts(manifestations),
             reaction_coded=any(coding.get("code") for one in manifestations for coding in elements(one.get("coding"))),
+            reaction_strange=any(not reading.concepts(one) for one in manifestations),
         )
 
 

@@ -171,7 +171,7 @@ class Kin:
         """Whether it manifested as what is asked for; unknown when no manifestation is coded, or none that a list could tell apart."""
         if not self.reaction or self.reaction & allergy.reactions:
             return True
-        return False if allergy.reactions or (allergy.reaction_coded and self.listed) else None
+        return False if allergy.reaction_coded and (self.listed or not allergy.reaction_strange) else None
 
     def support(self, fact: Relative | Allergy) -> Support:
         """An entry as a reason."""

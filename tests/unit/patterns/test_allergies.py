@@ -59,6 +59,7 @@ def allergy(*manifestations: Json, severity: str | None = None, status: str = "a
         ({**MUSCULAR, "severity": ["moderate", "severe"]}, allergy(RHABDOMYOLYSIS, severity="mild"), "absent"),
         (ANAPHYLACTIC, allergy(HEADACHE), "unknown"),
         (ANAPHYLACTIC, allergy(RHABDOMYOLYSIS), "absent"),
+        (ANAPHYLACTIC, allergy(RHABDOMYOLYSIS, HEADACHE), "unknown"),
     ],
 )
 def test_an_allergy_is_asked_for_by_severity_and_by_reaction(table: Json, resource: Json, expected: str) -> None:
