@@ -17,7 +17,7 @@ COPY requirements.lock requirements-runtime.lock ./
 RUN python -m venv /opt/nmcds \
     && sed -n '/^setuptools==/,/^[^ ]/{/^setuptools==/p;/^ /p;}' requirements.lock > build-requirements.txt \
     && /opt/nmcds/bin/pip install --no-cache-dir --require-hashes -r build-requirements.txt \
-    && /opt/nmcds/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements-runtime.lock
+    && /opt/nmcds/bin/pip install --no-cache-dir --require-hashes --no-deps --no-build-isolation -r requirements-runtime.lock
 COPY . ./
 RUN /opt/nmcds/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 

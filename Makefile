@@ -74,7 +74,7 @@ check-deploy: .venv/.ready-deploy ## Check deploy/ and the Dockerfile with the l
 # What only these few need is added to the environment from its own lock file, which has the same versions of everything else.
 .venv/.ready-%: requirements-%.lock $(READY)
 	@echo "adding the packages of requirements-$*.lock to .venv (once)"
-	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-build-isolation -r requirements-$*.lock
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps --no-build-isolation -r requirements-$*.lock
 	@touch $@
 
 engine-million: $(READY) ## Compare both engines on a million random cases (long)

@@ -49,7 +49,7 @@ install() {
     sed -n '/^setuptools==/,/^[^ ]/{/^setuptools==/p;/^ /p;}' requirements.lock >"$venv/build-requirements.txt"
     $pip install --quiet --require-hashes -r "$venv/build-requirements.txt" ||
         fail "the build tool could not be installed" "look at pip's message above; is a package index reachable?"
-    $pip install --quiet --require-hashes --no-build-isolation -r requirements.lock ||
+    $pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements.lock ||
         fail "the packages of requirements.lock could not be installed" "look at pip's message above; is a package index reachable?"
     $pip install --quiet --no-deps --no-build-isolation -e . ||
         fail "the project itself could not be installed" "look at pip's message above"
