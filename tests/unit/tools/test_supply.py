@@ -69,7 +69,8 @@ def test_nothing_is_installed_without_hashes_but_the_project_itself(name: str) -
 
 
 def test_what_the_lock_holds_is_enough() -> None:
-    done = subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "check"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
