@@ -10,7 +10,7 @@ import orjson
 from fhir_fixtures import Resource, patient
 from fhir_fixtures.requests_for import request_for
 
-__all__ = ["CASES", "Case", "cases"]
+__all__ = ["CASES", "Case", "cases", "crowd", "view"]
 
 CASES = ("affected", "affected-200", "affected-500", "crowded", "unaffected")
 Case = tuple[str, bytes]
@@ -53,7 +53,7 @@ def _vital(number: int, who: str, day: datetime) -> Resource:
     }
 
 
-def _request(name: str, conditions: int, resources: int, patient_id: str | None = None) -> bytes:
+def view(name: str, conditions: int, resources: int, patient_id: str | None = None) -> bytes:
     """A patient-view of an invented patient, filled up to so many Conditions and resources; with another id if given."""
     today = datetime.now(UTC)
     who = patient(name).moved_to(today.date())
@@ -94,10 +94,10 @@ def _crowded() -> bytes:
 def cases() -> Mapping[str, Case]:
     """Every measured request by name."""
     bodies = {
-        "affected": _request("mg_generalised_new", 20, 40),
-        "affected-200": _request("mg_generalised_new", 20, 200),
-        "affected-500": _request("mg_generalised_new", 20, 500),
-        "unaffected": _request("healthy_adult", 20, 40),
+        "affected": view("mg_generalised_new", 20, 40),
+        "affected-200": view("mg_generalised_new", 20, 200),
+        "affected-500": view("mg_generalised_new", 20, 500),
+        "unaffected": view("healthy_adult", 20, 40),
     }
     return {name: ("patient-view", body) for name, body in bodies.items()} | {"crowded": ("order-sign", _crowded())}
 
@@ -105,4 +105,4 @@ def cases() -> Mapping[str, Case]:
 def crowd(size: int) -> list[bytes]:
     """Requests of different patients, each with its own id and one of several charts, for the search for mixed-up patients."""
     charts = ("mg_generalised_new", "healthy_adult", "duchenne_on_steroid", "als_low_vital_capacity", "mg_musk")
-    return [_request(charts[number % len(charts)], 8, 30, f"soak-{number:04d}") for number in range(size)]
+    return [view(charts[number % len(charts)], 8, 30, f"soak-{number:04d}") for number in range(size)]

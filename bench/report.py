@@ -53,6 +53,8 @@ def page(source: Path = RESULTS) -> str:
     ]
     titles = {
         "cpu": ("CPU per call in one process, ms", "patient"),
+        "profile": ("Where the CPU time of a call goes, microseconds", "stage"),
+        "growth": ("Growth", "with more"),
         "latency": ("Over a real socket", "call"),
         "start": ("Start", "measured"),
         "overload": ("Three times more calls than it can answer", "measured"),
@@ -70,4 +72,6 @@ def page(source: Path = RESULTS) -> str:
             else {key: {"value": value} for key, value in result.items()}
         )
         lines += _table(rows, first)
+        if name == "growth":
+            lines += ["", "![CPU of a call by the number of rules, resources and connections](../images/growth.svg)"]
     return "\n".join(lines) + "\n"

@@ -40,6 +40,7 @@ class Speaker:
         self.terminology = terminology
         self.budgets = {f"fact:{name}": most for name, most in budgets.items()}
         self.voices = [(rule, self.branches(rule)) for rule in self.rules]
+        self.includes = {rule.id: frozenset(include for _, include, _ in voices) for rule, voices in self.voices}
         self.hooks: dict[str, tuple[tuple[Rule, tuple[Voice, ...], bool], ...]] = {}
 
     def branches(self, rule: Rule) -> tuple[Voice, ...]:
@@ -53,6 +54,8 @@ class Speaker:
         findings: list[Finding] = []
         noted: dict[NotChecked, None] = {}
         for rule, voices, borrowed in self.speaking(hook):
+            if self.includes[rule.id].isdisjoint(world.possible):
+                continue
             finding, missing = self.finding(rule, voices, world)
             if finding is None:
                 noted.update(dict.fromkeys(missing))
@@ -83,8 +86,6 @@ class Speaker:
 
     def finding(self, rule: Rule, voices: tuple[Voice, ...], world: World) -> tuple[Finding | None, tuple[NotChecked, ...]]:
         """The rule's voice, or what it could not check."""
-        if not any(include in world.possible for _, include, _ in voices):
-            return None, ()
         fired: list[Branch] = []
         asking: list[Branch] = []
         reasons = Reasons()

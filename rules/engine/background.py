@@ -1,8 +1,8 @@
 """Solved typical patients, from the nearest of which a run starts, so that it pays only for what is different.
 
-Most propositions of a call are those of every patient, or of every patient with the same disease: nothing on file, results unknown. An engine
-solves such *backgrounds* once, with the whole program. A run takes over what no difference reaches and works out the rest. The outcome is
-the same, whatever the background: it is no cache, and nothing of a request stays behind.
+Most propositions of a call are those of every patient, or of every patient with the same disease: nothing on file, results unknown. An
+engine solves such *backgrounds* once, with the whole program. A run takes over what no difference reaches and works out the rest. The
+outcome is the same, whatever the background: it is no cache, and nothing of a request stays behind.
 """
 
 from __future__ import annotations

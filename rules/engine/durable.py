@@ -134,14 +134,20 @@ class Net:
         self.members: list[tuple[int, ...]] = []
         self.makers: dict[Name, list[int]] = {}
         self.readers: dict[Name, dict[int, list[int]]] = {}
+        self.heads: dict[int, Name] = {}
         for number, (layer, rulesets) in enumerate(layers):
             self.members.append(tuple(at for ruleset in rulesets for at in ruleset.numbers.values()))
             for index, (chunk, ruleset) in enumerate(zip(layer.chunks, rulesets, strict=True)):
                 for at, step in zip(ruleset.numbers.values(), chunk.steps, strict=True):
-                    self.steps[at], self.home[at] = step, index
+                    self.steps[at], self.home[at], self.heads[at] = step, index, step.head
                     self.makers.setdefault(step.head, []).append(at)
                     for name in {name for _, name in step.conditions}:
                         self.readers.setdefault(name, {}).setdefault(number, []).append(at)
+        self.chained: list[dict[Name, list[int]]] = [
+            {head: self.readers[head][number] for head in {self.heads[at] for at in members} if number in self.readers.get(head, ())}
+            for number, members in enumerate(self.members)
+        ]
+        """By layer: its steps that read a head of the same layer (helpers and rings), by head."""
         self.unnamed: frozenset[Name] = frozenset({ALWAYS, *(head for head in self.makers if not isinstance(head, str))})
 
 
@@ -229,15 +235,15 @@ class _Run:
 
     def _reach(self, number: int, steps: set[int]) -> set[Name]:
         """Add the steps of the same layer that read what `steps` may conclude. Returns the heads of all of them."""
-        heads: set[Name] = set()
-        queue = list(steps)
+        heads = {self._net.heads[at] for at in steps}
+        chained = self._net.chained[number]
+        queue = list(heads & chained.keys())
         while queue:
-            head = self._net.steps[queue.pop()].head
-            if head not in heads:
-                heads.add(head)
-                more = set(self._net.readers.get(head, {}).get(number, ())) - steps
-                steps |= more
-                queue.extend(more)
+            more = set(chained[queue.pop()]) - steps
+            steps |= more
+            found = {self._net.heads[at] for at in more} - heads
+            heads |= found
+            queue.extend(found & chained.keys())
         return heads
 
     def _could_fire(self, step: Step, heads: set[Name]) -> bool:
@@ -305,7 +311,7 @@ class _Run:
         """Note what fires, until the session is quiet. A conclusion that the ruleset reads becomes a fact of the session."""
         fired, world = (self.fired, self.sure) if sure else (self.fired_possible, self.possible)
         for number in session.fired():
-            head = self._net.steps[number].head
+            head = self._net.heads[number]
             fired.add(number)
             self.fired_possible.add(number)
             if head not in world:

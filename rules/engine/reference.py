@@ -54,7 +54,7 @@ class ReferenceEngine:
     name: Literal["reference"] = "reference"
 
     def __init__(self, program: Program, typical: Sequence[Facts] = ()) -> None:
-        """Index the program. `typical` are facts as many runs have them: they make runs like them cheaper, no different. Raises ProgramError."""
+        """Index the program. Raises ProgramError. `typical` are facts as many runs have them: they make such runs cheaper, no different."""
         program.check()
         self._ids = tuple(clause.id for members in program.passes for clause in members)
         self._cells = tuple(_cells(program))
