@@ -49,7 +49,8 @@ def page(source: Path = RESULTS) -> str:
         "# Performance",
         "",
         "Measured by `make bench` on whatever machine ran it last, often a shared one: read ratios, not milliseconds. `times_constant`",
-        "compares with an endpoint of the same server that reads the same body and always answers the same card. Generated: do not edit.",
+        "compares with an endpoint of the same server that reads the same body and always answers the same card. Two sections have",
+        "commands of their own: `python -m bench.profile` and `python -m bench.growth`. Generated: do not edit.",
     ]
     titles = {
         "cpu": ("CPU per call in one process, ms", "patient"),

@@ -40,8 +40,8 @@ class Speaker:
         self.terminology = terminology
         self.budgets = {f"fact:{name}": most for name, most in budgets.items()}
         self.voices = [(rule, self.branches(rule)) for rule in self.rules]
-        self.includes = {rule.id: frozenset(include for _, include, _ in voices) for rule, voices in self.voices}
         self.hooks: dict[str, tuple[tuple[Rule, tuple[Voice, ...], bool], ...]] = {}
+        self.places: dict[str, dict[str, int]] = {}
 
     def branches(self, rule: Rule) -> tuple[Voice, ...]:
         """The branches of a rule that may speak."""
@@ -53,9 +53,8 @@ class Speaker:
         hook = world.record.hook
         findings: list[Finding] = []
         noted: dict[NotChecked, None] = {}
-        for rule, voices, borrowed in self.speaking(hook):
-            if self.includes[rule.id].isdisjoint(world.possible):
-                continue
+        rules, places = self.speaking(hook), self.places[hook]
+        for rule, voices, borrowed in [rules[place] for place in sorted({places[include] for include in places.keys() & world.possible})]:
             finding, missing = self.finding(rule, voices, world)
             if finding is None:
                 noted.update(dict.fromkeys(missing))
@@ -67,7 +66,7 @@ class Speaker:
         return Evaluation(tuple(findings), tuple(noted), bool(findings), at_most)
 
     def speaking(self, hook: str) -> tuple[tuple[Rule, tuple[Voice, ...], bool], ...]:
-        """The rules of a hook, with those that it borrows from patient-view (True)."""
+        """The rules of a hook, with those that it borrows from patient-view (True); `places` gets the rule of each include."""
         if hook not in self.hooks:
             found = []
             for rule, voices in self.voices:
@@ -75,6 +74,7 @@ class Speaker:
                 viewed = hook == "problem-list-item-create" and "patient-view" in rule.hooks
                 if hook in rule.hooks or borrowed or viewed:
                     found.append((rule, voices, borrowed))
+            self.places[hook] = {include: place for place, (_, voices, _) in enumerate(found) for _, include, _ in voices}
             self.hooks[hook] = tuple(found)
         return self.hooks[hook]
 

@@ -32,19 +32,15 @@ class Background(Generic[N]):
     held: tuple[frozenset[N], frozenset[N]]
     fired: tuple[frozenset[int], frozenset[int]]
 
-    def differing(self, sure: frozenset[str], possible: frozenset[str]) -> frozenset[str]:
-        """The facts that are not as in this background."""
-        return (sure ^ self.facts[0]) | (possible ^ self.facts[1])
 
-
-def nearest(backgrounds: Sequence[Background[N]], sure: frozenset[str], possible: frozenset[str]) -> Background[N]:
-    """The background from which these facts differ in the fewest places; the first of equals."""
-    first = backgrounds[0].facts
-    own_sure, own_possible = sure ^ first[0], possible ^ first[1]
-    found, best = backgrounds[0], 0
+def nearest(backgrounds: Sequence[Background[N]], sure: frozenset[str], possible: frozenset[str]) -> tuple[Background[N], frozenset[str]]:
+    """The background from which these facts differ in the fewest places, the first of equals; and the facts that are not as in it."""
+    found = backgrounds[0]
+    own_sure, own_possible = sure ^ found.facts[0], possible ^ found.facts[1]
+    best = 0
     for one in backgrounds[1:]:  # in how many places more than the first
         apart_sure, apart_possible = one.apart
         more = len(apart_sure) + len(apart_possible) - 2 * (len(own_sure & apart_sure) + len(own_possible & apart_possible))
         if more < best:
             found, best = one, more
-    return found
+    return found, (own_sure ^ found.apart[0]) | (own_possible ^ found.apart[1])

@@ -104,7 +104,7 @@ class DurableEngine:
         ordered = sorted(numbers)
         return tuple(map(self._ids.__getitem__, ordered[: bisect_left(ordered, len(self._ids))]))
 
-    def _solve(self, run: _Run, start: Background[Name], last_s: float) -> None:
+    def _solve(self, run: _Run, start: tuple[Background[Name], frozenset[str]], last_s: float) -> None:
         if self._watchdog:
             faulthandler.dump_traceback_later(last_s, exit=True)
         try:
@@ -175,23 +175,25 @@ class _Run:
         if monotonic() >= self._deadline:
             raise EngineError("deadline", f"not done after {self._budget.seconds} s")
 
-    def solve(self, start: Background[Name] | None) -> None:
-        """Work out layer by layer what is other than in `start`; all of it without one."""
+    def solve(self, start: tuple[Background[Name], frozenset[str]] | None) -> None:
+        """Work out layer by layer what is other than in a background, given with the facts that differ; all of it without one."""
         if start is None:
             self._waiting = {layer: set(steps) for layer, steps in enumerate(self._net.members)}
         else:
-            self._begin(start)
+            self._begin(*start)
         for number, (layer, rulesets) in enumerate(self._net.layers):
             steps = self._waiting.get(number)
             if steps:
                 self._settle(number, layer, rulesets, steps)
                 self.check()
 
-    def _begin(self, start: Background[Name]) -> None:
+    def _begin(self, start: Background[Name], differing: frozenset[str]) -> None:
         """Take over what holds in `start`, with these facts in place of its own; what a step concluded stays."""
-        differing = start.differing(*self._facts)
-        self.sure = (set(start.held[0]) - differing) | (self._facts[0] & differing)
-        self.possible = (set(start.held[1]) - differing) | (self._facts[1] & differing)
+        self.sure, self.possible = set(start.held[0]), set(start.held[1])
+        self.sure -= differing
+        self.sure |= self._facts[0] & differing
+        self.possible -= differing
+        self.possible |= self._facts[1] & differing
         self.fired, self.fired_possible = set(start.fired[0]), set(start.fired[1])
         for name in differing:
             self._conclude(name)

@@ -81,8 +81,7 @@ class ReferenceEngine:
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
         run = _Run(self._cells, self._readers, (sure, possible), budget)
-        start = nearest(self._backgrounds, sure, possible)
-        run.solve(run.begin(start, self._makers))
+        run.solve(run.begin(*nearest(self._backgrounds, sure, possible), self._makers))
         run.check()
         return Outcome(
             sure=frozenset(run.sure),
@@ -123,12 +122,14 @@ class _Run:
         self._budget = budget
         self._deadline = monotonic() + budget.seconds
 
-    def begin(self, start: Background[str], makers: dict[str, int]) -> bytearray:
+    def begin(self, start: Background[str], differing: frozenset[str], makers: dict[str, int]) -> bytearray:
         """Take over what holds in `start`, with these facts in place of its own. Returns a mark for every cell that this touches: the one
         that may conclude a fact that differs, and those that read it."""
-        (sure, possible), differing = self._facts, start.differing(*self._facts)
-        self.sure = (set(start.held[0]) - differing) | (sure & differing)
-        self.possible = (set(start.held[1]) - differing) | (possible & differing)
+        self.sure, self.possible = set(start.held[0]), set(start.held[1])
+        self.sure -= differing
+        self.sure |= self._facts[0] & differing
+        self.possible -= differing
+        self.possible |= self._facts[1] & differing
         self.fired, self.fired_possible = set(start.fired[0]), set(start.fired[1])
         marks = bytearray(len(self._cells))
         for name in differing:
