@@ -68,9 +68,10 @@ class ReferenceEngine:
             self._backgrounds.append(self._settled(facts))
 
     def _settled(self, facts: Facts) -> Background[str]:
-        """Solve for typical facts, all of it."""
+        """Solve for typical facts: the first all of it, the others from the nearest that is there."""
         run = _Run(self._cells, self._readers, facts, UNLIMITED)
-        run.solve(bytearray(b"\1") * len(self._cells))
+        known = self._backgrounds
+        run.solve(run.begin(*nearest(known, *facts), self._makers) if known else bytearray(b"\1") * len(self._cells))
         first = self._backgrounds[0].facts if self._backgrounds else facts
         apart = facts[0] ^ first[0], facts[1] ^ first[1]
         held = frozenset(run.sure), frozenset(run.possible)
