@@ -25,26 +25,11 @@ UNLIMITED = Budget(facts=10**9, firings=10**9, seconds=10**9)
 
 
 @dataclass(frozen=True, slots=True)
-class _Clause:
-    """A clause, its number in the program, and its conditions as sets."""
-
-    number: int
-    head: str
-    when: frozenset[str]
-    unless: frozenset[str]
-    open: frozenset[str]
-
-    @classmethod
-    def of(cls, number: int, clause: Clause) -> _Clause:
-        return cls(number, clause.head, frozenset(clause.when), frozenset(clause.unless), frozenset(clause.open))
-
-
-@dataclass(frozen=True, slots=True)
 class _Cell:
-    """The clauses that conclude `heads`: one head, or those of a ring."""
+    """The clauses that conclude `heads` (one head, or those of a ring), each with its number in the program."""
 
     heads: tuple[str, ...]
-    clauses: tuple[_Clause, ...]
+    clauses: tuple[tuple[int, Clause], ...]
     is_ring: bool
 
 
@@ -61,7 +46,7 @@ class ReferenceEngine:
         self._readers: dict[str, list[int]] = {}
         self._makers = {head: number for number, cell in enumerate(self._cells) for head in cell.heads}
         for number, cell in enumerate(self._cells):
-            for name in {name for clause in cell.clauses for name in (*clause.when, *clause.unless, *clause.open)}:
+            for name in {name for _, clause in cell.clauses for name in (*clause.when, *clause.unless, *clause.open)}:
                 self._readers.setdefault(name, []).append(number)
         self._backgrounds: list[Background[str]] = []
         for facts in typical or (NOTHING,):
@@ -95,11 +80,11 @@ class ReferenceEngine:
 def _cells(program: Program) -> Iterator[_Cell]:
     """The cells in order. A pass with a ring in it is one cell."""
     last = {clause.head: number for number, members in enumerate(program.passes) for clause in members}
-    made: list[dict[str, list[_Clause]]] = [{} for _ in program.passes]
+    made: list[dict[str, list[tuple[int, Clause]]]] = [{} for _ in program.passes]
     for number, clause in enumerate(clause for members in program.passes for clause in members):
-        made[last[clause.head]].setdefault(clause.head, []).append(_Clause.of(number, clause))
+        made[last[clause.head]].setdefault(clause.head, []).append((number, clause))
     for heads in made:
-        reads = {head: {name for clause in clauses for name in clause.when if name in heads} for head, clauses in heads.items()}
+        reads = {head: {name for _, clause in clauses for name in clause.when if name in heads} for head, clauses in heads.items()}
         try:
             order = tuple(TopologicalSorter(reads).static_order())
         except CycleError:
@@ -164,18 +149,18 @@ class _Run:
         """Work out a cell of one head, which no clause of it reads, from the facts and what it reads. Returns the heads that changed."""
         (head,) = cell.heads
         sure, possible = head in self._facts[0], head in self._facts[1]
-        for clause in cell.clauses:
+        for number, clause in cell.clauses:
             if not self._holds(clause, self.possible, self.sure):
-                self.fired_possible.discard(clause.number)
-                self.fired.discard(clause.number)
+                self.fired_possible.discard(number)
+                self.fired.discard(number)
                 continue
             possible = True
-            self.fired_possible.add(clause.number)
+            self.fired_possible.add(number)
             if self._holds(clause, self.sure, self.possible):
                 sure = True
-                self.fired.add(clause.number)
+                self.fired.add(number)
             else:
-                self.fired.discard(clause.number)
+                self.fired.discard(number)
         if sure is (head in self.sure) and possible is (head in self.possible):
             return ()
         (self.sure.add if sure else self.sure.discard)(head)
@@ -188,23 +173,23 @@ class _Run:
         self.possible.difference_update(cell.heads)
         self.sure |= self._facts[0].intersection(cell.heads)
         self.possible |= self._facts[1].intersection(cell.heads)
-        numbers = {clause.number for clause in cell.clauses}
+        numbers = {number for number, _ in cell.clauses}
         self.fired -= numbers
         self.fired_possible -= numbers
         known = -1
         while known != (known := len(self.fired) + len(self.fired_possible)):
-            for clause in cell.clauses:
+            for number, clause in cell.clauses:
                 for own, other, fired in ((self.possible, self.sure, self.fired_possible), (self.sure, self.possible, self.fired)):
-                    if clause.number not in fired and self._holds(clause, own, other):
-                        fired.add(clause.number)
+                    if number not in fired and self._holds(clause, own, other):
+                        fired.add(number)
                         own.add(clause.head)
         return cell.heads
 
-    def _holds(self, clause: _Clause, own: set[str], other: set[str]) -> bool:
+    def _holds(self, clause: Clause, own: set[str], other: set[str]) -> bool:
         """`when` looks at its own world, `unless` at the other one, `open` wants possible and not sure. The latter two name only what
         earlier passes settled."""
         return (
-            clause.when <= own
-            and clause.unless.isdisjoint(other)
-            and (not clause.open or (clause.open <= self.possible and clause.open.isdisjoint(self.sure)))
+            own.issuperset(clause.when)
+            and other.isdisjoint(clause.unless)
+            and (not clause.open or (self.possible.issuperset(clause.open) and self.sure.isdisjoint(clause.open)))
         )
