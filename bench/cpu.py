@@ -16,10 +16,10 @@ from rules.extract import Input
 from rules.facts import Origin
 from rules.knowledge import Knowledge
 
-__all__ = ["cpu"]
+__all__ = ["best", "cpu", "inputs_of"]
 
 
-def _best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
+def best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
     """Milliseconds of CPU per call: the best of several rounds, because noise only adds."""
     best = float("inf")
     for _ in range(rounds):
@@ -31,7 +31,8 @@ def _best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
     return best * 1000
 
 
-def _inputs(body: bytes) -> list[Input]:
+def inputs_of(body: bytes) -> list[Input]:
+    """The resources and drafts of a request."""
     request = orjson.loads(body)
     prefetch = request["prefetch"]
     bundles = [value for name, value in prefetch.items() if name != "patient" and value]
@@ -49,11 +50,11 @@ def cpu(calls: int) -> dict[str, dict[str, float]]:
     now = datetime.now(UTC)
     found: dict[str, dict[str, float]] = {}
     for name, (hook, body) in cases().items():
-        inputs = _inputs(body)
+        inputs = inputs_of(body)
         patient_id = str(orjson.loads(body)["context"]["patientId"])
         evaluation = knowledge.evaluate(inputs, as_of=now, hook=hook, unread={})
-        parse = _best(partial(orjson.loads, body), calls)
-        whole = _best(partial(knowledge.evaluate, inputs, as_of=now, hook=hook, unread={}), calls)
-        cards = _best(partial(renderer.render, evaluation, patient_id), calls)
+        parse = best(partial(orjson.loads, body), calls)
+        whole = best(partial(knowledge.evaluate, inputs, as_of=now, hook=hook, unread={}), calls)
+        cards = best(partial(renderer.render, evaluation, patient_id), calls)
         found[name] = {"parse": parse, "evaluate": whole, "cards": cards, "sum": parse + whole + cards, "resources": float(len(inputs))}
     return found

@@ -10,7 +10,7 @@ import orjson
 from fhir_fixtures import Resource, patient, patients
 from fhir_fixtures.requests_for import request_for
 
-__all__ = ["CASES", "Case", "cases"]
+__all__ = ["CASES", "Case", "cases", "everybody", "view"]
 
 CASES = ("affected", "affected-200", "affected-500", "crowded", "unaffected")
 Case = tuple[str, bytes]
@@ -53,7 +53,7 @@ def _vital(number: int, who: str, day: datetime) -> Resource:
     }
 
 
-def _request(name: str, conditions: int, resources: int) -> bytes:
+def view(name: str, conditions: int, resources: int) -> bytes:
     """A patient-view of an invented patient, filled up to so many Conditions and resources."""
     today = datetime.now(UTC)
     who = patient(name).moved_to(today.date())
@@ -93,10 +93,10 @@ def _crowded() -> bytes:
 def cases() -> Mapping[str, Case]:
     """Every measured request by name."""
     bodies = {
-        "affected": _request("mg_generalised_new", 20, 40),
-        "affected-200": _request("mg_generalised_new", 20, 200),
-        "affected-500": _request("mg_generalised_new", 20, 500),
-        "unaffected": _request("healthy_adult", 20, 40),
+        "affected": view("mg_generalised_new", 20, 40),
+        "affected-200": view("mg_generalised_new", 20, 200),
+        "affected-500": view("mg_generalised_new", 20, 500),
+        "unaffected": view("healthy_adult", 20, 40),
     }
     return {name: ("patient-view", body) for name, body in bodies.items()} | {"crowded": ("order-sign", _crowded())}
 

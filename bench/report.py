@@ -49,10 +49,13 @@ def page(source: Path = RESULTS) -> str:
         "# Performance",
         "",
         "Measured by `make bench` on whatever machine ran it last, often a shared one: read ratios, not milliseconds. `times_constant`",
-        "compares with an endpoint of the same server that reads the same body and always answers the same card. Generated: do not edit.",
+        "compares with an endpoint of the same server that reads the same body and always answers the same card. Two sections have",
+        "commands of their own: `python -m bench.profile` and `python -m bench.growth`. Generated: do not edit.",
     ]
     titles = {
         "cpu": ("CPU per call in one process, ms", "patient"),
+        "profile": ("Where the CPU time of a call goes, microseconds", "stage"),
+        "growth": ("Growth", "with more"),
         "latency": ("Over a real socket", "call"),
         "start": ("Start", "measured"),
         "overload": ("Three times more calls than it can answer", "measured"),
@@ -70,4 +73,6 @@ def page(source: Path = RESULTS) -> str:
             else {key: {"value": value} for key, value in result.items()}
         )
         lines += _table(rows, first)
+        if name == "growth":
+            lines += ["", "![CPU of a call by the number of rules, resources and connections](../images/growth.svg)"]
     return "\n".join(lines) + "\n"

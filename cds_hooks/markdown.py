@@ -11,7 +11,8 @@ SPECIAL = re.compile(r"([\\`*_\[\]|~@])")
 LINE_START = re.compile(r"^(?:([-+=#])|(\d+)([.)]))")
 LINK_START = re.compile(r"(www)(\.)|(?<=[A-Za-z])()(:)(?=//)", re.IGNORECASE)
 HIDDEN = ("Cc", "Cf", "Cs", "Co")
-SPACES = re.compile(r"\s+")
+MARKED = re.compile(r"[\\`*_\[\]|~@&<>]|^[-+=#\d]|www\.|://", re.IGNORECASE)
+"""What any step of `escape` could change; most lines have nothing of it."""
 
 
 def one_line(text: str) -> str:
@@ -19,12 +20,15 @@ def one_line(text: str) -> str:
     kept = text
     if not text.isprintable():  # the usual text has nothing to leave out
         kept = "".join(" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in HIDDEN)
-    return SPACES.sub(" ", kept).strip()
+    return " ".join(kept.split())
 
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is. Links cannot arise: the colon of a scheme and the dot after www are escaped."""
-    line = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = one_line(text)
+    if not MARKED.search(line):
+        return line
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = LINK_START.sub(lambda match: f"{match[1] or ''}\\{match[2] or match[4]}", SPECIAL.sub(r"\\\1", line))
     return LINE_START.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2]}\\{match[3]}", line)
 

@@ -40,39 +40,58 @@ class Matcher:
     def match(self, record: Record) -> Matched:
         """Judge the conditions that the record can touch; the others are as on a blank record."""
         index = RecordIndex(record)
-        touched = set(self.always)
+        reached = set(self.always)
         for concept in index.concepts:
-            touched.update(self.by_concept.get(concept, ()))
+            reached.update(self.by_concept.get(concept, ()))
+        unread: set[int] = set()
         for name in record.unread:
-            touched.update(self.by_type.get(name, ()))
-        return self._judge(touched, index)
+            unread.update(self.by_type.get(name, ()))
+        return self._judge(reached, unread - reached, index)
 
-    def _judge(self, touched: set[int], index: RecordIndex) -> Matched:
-        verdicts = dict(self._blank.verdicts)
-        sure, possible = set(self._blank.sure), set(self._blank.possible)
+    def _judge(self, reached: set[int], unread: set[int], index: RecordIndex) -> Matched:
+        """Match the conditions that were `reached`; of the `unread` ones the record has no concept, and not all of it could be read."""
+        verdicts = _Verdicts(self._blank.verdicts)
+        touched: list[str] = []
+        present: list[str] = []
+        unknown: list[str] = []
         done: dict[int, Verdict] = {}
-        for number in touched:
+        for number in (*reached, *unread):
             leaf, prop, pattern = self.entries[number]
             base = done.get(id(pattern))
             if base is None:
-                reached = pattern.triggers is None or not pattern.triggers.isdisjoint(index.concepts)
-                base = done[id(pattern)] = pattern.match(index) if reached else pattern.quiet(index)
-            verdict = _answered(base, leaf.answers)
-            verdicts[leaf] = verdict
-            _note(verdict, prop, sure, possible)
-        return Matched(verdicts, frozenset(sure), frozenset(possible))
+                base = done[id(pattern)] = pattern.match(index) if number in reached else pattern.quiet(index)
+            verdict = verdicts[leaf] = _answered(base, leaf.answers) if leaf.answers else base
+            touched.append(prop)
+            if verdict.presence is Presence.PRESENT:
+                present.append(prop)
+            elif verdict.presence is Presence.UNKNOWN:
+                unknown.append(prop)
+        sure = self._blank.sure.difference(touched).union(present)
+        return Matched(verdicts, sure, self._blank.possible.difference(touched).union(present, unknown))
 
     def _nothing(self) -> Matched:
         """Verdicts of all coded conditions on a completely read record that holds none of their concepts."""
         index = RecordIndex(Record(as_of=datetime(2000, 1, 1, tzinfo=UTC), hook=""))
         verdicts: dict[Leaf, Verdict] = {}
-        sure: set[str] = set()
-        possible: set[str] = set()
-        for leaf, prop, pattern in self.entries:
+        for leaf, _, pattern in self.entries:
             if pattern.triggers is not None:
                 verdicts[leaf] = _answered(pattern.quiet(index), leaf.answers)
-                _note(verdicts[leaf], prop, sure, possible)
-        return Matched(verdicts, frozenset(sure), frozenset(possible))
+        held = [(prop, verdicts[leaf].presence) for leaf, prop, _ in self.entries if leaf in verdicts]
+        sure = frozenset(prop for prop, presence in held if presence is Presence.PRESENT)
+        return Matched(verdicts, sure, sure | {prop for prop, presence in held if presence is Presence.UNKNOWN})
+
+
+class _Verdicts(dict[Leaf, Verdict]):
+    """The verdicts of one record; a condition that it does not touch has the one of the blank record, which is not copied."""
+
+    __slots__ = ("_blank",)
+
+    def __init__(self, blank: Mapping[Leaf, Verdict]) -> None:
+        super().__init__()
+        self._blank = blank
+
+    def __missing__(self, leaf: Leaf) -> Verdict:
+        return self._blank[leaf]
 
 
 def _answered(verdict: Verdict, answers: frozenset[str]) -> Verdict:
@@ -81,13 +100,3 @@ def _answered(verdict: Verdict, answers: frozenset[str]) -> Verdict:
         return verdict
     holds = verdict.presence.value in answers
     return Verdict(Presence.PRESENT if holds else Presence.ABSENT, verdict.support, verdict.missing if holds else ())
-
-
-def _note(verdict: Verdict, prop: str, sure: set[str], possible: set[str]) -> None:
-    sure.discard(prop)
-    possible.discard(prop)
-    if verdict.presence is Presence.PRESENT:
-        sure.add(prop)
-        possible.add(prop)
-    elif verdict.presence is Presence.UNKNOWN:
-        possible.add(prop)

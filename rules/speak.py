@@ -41,6 +41,7 @@ class Speaker:
         self.budgets = {f"fact:{name}": most for name, most in budgets.items()}
         self.voices = [(rule, self.branches(rule)) for rule in self.rules]
         self.hooks: dict[str, tuple[tuple[Rule, tuple[Voice, ...], bool], ...]] = {}
+        self.places: dict[str, dict[str, int]] = {}
 
     def branches(self, rule: Rule) -> tuple[Voice, ...]:
         """The branches of a rule that may speak."""
@@ -52,7 +53,8 @@ class Speaker:
         hook = world.record.hook
         findings: list[Finding] = []
         noted: dict[NotChecked, None] = {}
-        for rule, voices, borrowed in self.speaking(hook):
+        rules, places = self.speaking(hook), self.places[hook]
+        for rule, voices, borrowed in [rules[place] for place in sorted({places[include] for include in places.keys() & world.possible})]:
             finding, missing = self.finding(rule, voices, world)
             if finding is None:
                 noted.update(dict.fromkeys(missing))
@@ -64,7 +66,7 @@ class Speaker:
         return Evaluation(tuple(findings), tuple(noted), bool(findings), at_most)
 
     def speaking(self, hook: str) -> tuple[tuple[Rule, tuple[Voice, ...], bool], ...]:
-        """The rules of a hook, with those that it borrows from patient-view (True)."""
+        """The rules of a hook, with those that it borrows from patient-view (True); `places` gets the rule of each include."""
         if hook not in self.hooks:
             found = []
             for rule, voices in self.voices:
@@ -72,6 +74,7 @@ class Speaker:
                 viewed = hook == "problem-list-item-create" and "patient-view" in rule.hooks
                 if hook in rule.hooks or borrowed or viewed:
                     found.append((rule, voices, borrowed))
+            self.places[hook] = {include: place for place, (_, voices, _) in enumerate(found) for _, include, _ in voices}
             self.hooks[hook] = tuple(found)
         return self.hooks[hook]
 
@@ -83,8 +86,6 @@ class Speaker:
 
     def finding(self, rule: Rule, voices: tuple[Voice, ...], world: World) -> tuple[Finding | None, tuple[NotChecked, ...]]:
         """The rule's voice, or what it could not check."""
-        if not any(include in world.possible for _, include, _ in voices):
-            return None, ()
         fired: list[Branch] = []
         asking: list[Branch] = []
         reasons = Reasons()

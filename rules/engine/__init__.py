@@ -22,10 +22,10 @@ def build_engine(
     Raises ProgramError, and RuntimeError when durable_rules cannot be used here.
     """
     if kind == "reference":
-        return ReferenceEngine(program)
+        return ReferenceEngine(program, typical)
     if sys.version_info >= (3, 13):
         raise RuntimeError('durable_rules does not run on Python 3.13 or newer: choose the engine "reference"')
     from rules.engine.durable import DurableEngine  # noqa: PLC0415  (absent on newer Pythons)
 
     durable = DurableEngine(program, watchdog, typical)
-    return durable if kind == "durable" else CheckedEngine(ReferenceEngine(program), durable)
+    return durable if kind == "durable" else CheckedEngine(ReferenceEngine(program, typical), durable)

@@ -49,15 +49,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One rank of a pass in chunks, producers first where the program has no cycle.
-
-    `always` are chunks to open in every run. `watchers[p]` lists (q, chunk): the chunk has a step that needs p and q (q None: p alone).
-    `readers[p]` lists the chunks in which p is a "+" condition.
-    """
+    """One rank of a pass in chunks, producers first where the program has no cycle. `readers[p]` lists the chunks in which p is a "+"
+    condition."""
 
     chunks: tuple[Chunk, ...]
-    always: tuple[int, ...]
-    watchers: dict[Name, tuple[tuple[Name | None, int], ...]]
     readers: dict[Name, tuple[int, ...]]
 
 
@@ -106,8 +101,7 @@ def cut(clauses: Sequence[tuple[int, Clause]]) -> Layer:
         for kind, name in chunk.conditions:
             if kind == "+":
                 readers.setdefault(name, []).append(index)
-    always, watchers = _watch(chunks)
-    return Layer(chunks, always, watchers, {name: tuple(indexes) for name, indexes in readers.items()})
+    return Layer(chunks, {name: tuple(indexes) for name, indexes in readers.items()})
 
 
 def _split(number: int, clause: Clause) -> Iterable[Step]:
@@ -149,21 +143,3 @@ def _producers_first(steps: Sequence[Step]) -> list[Step]:
                 seen.add(following)
                 path.append((following, needed_by(following)))
     return order
-
-
-def _watch(chunks: Sequence[Chunk]) -> tuple[tuple[int, ...], dict[Name, tuple[tuple[Name | None, int], ...]]]:
-    """Watch the two least read of the propositions each step needs; a chunk with a step that needs none is always opened."""
-    needs = [[[name for kind, name in step.conditions if kind != "!" and name != ALWAYS] for step in chunk.steps] for chunk in chunks]
-    reads = Counter(name for steps in needs for names in steps for name in names)
-    always: list[int] = []
-    watchers: dict[Name, dict[tuple[Name | None, int], None]] = {}
-    for index, steps in enumerate(needs):
-        if not all(steps):
-            always.append(index)
-        for names in steps:
-            one, other = (*sorted(set(names), key=lambda name: (reads[name], names.index(name)))[:2], None, None)[:2]
-            if one is not None:
-                watchers.setdefault(one, {})[other, index] = None
-            if other is not None:
-                watchers.setdefault(other, {})[one, index] = None
-    return tuple(always), {name: tuple(pairs) for name, pairs in watchers.items()}

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import faulthandler
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import count
 from threading import Lock
 from time import monotonic
 from typing import Literal, cast
 
-from rules.engine.background import Background, Frame, Solved, nearest
-from rules.engine.chunks import ALWAYS, Condition, Layer, Name, Step, cut, ranks
+from rules.engine.background import NOTHING, Background, nearest
+from rules.engine.chunks import ALWAYS, Chunk, Condition, Layer, Name, Step, cut, ranks
 from rules.engine.interface import Budget, EngineError, Facts, Outcome, Program, ProgramError
 from rules.engine.ruleset import Ruleset, Session
 
@@ -40,84 +42,74 @@ class DurableEngine:
         one engine of a process may have it. `typical` are facts as many runs have them; they make runs like them cheaper, no different."""
         program.check()
         self._ids = tuple(clause.id for clauses in program.passes for clause in clauses)
-        self._layers: list[tuple[Layer, list[Ruleset]]] = []
         self._lock = Lock()
         self._watchdog = watchdog
         self._poisoned = False
-        loaded: list[Ruleset] = []
-        weakref.finalize(self, _delete, loaded)
-        first = 0
+        self._loaded: list[Ruleset] = []
+        weakref.finalize(self, _delete, self._loaded)
+        layers: list[tuple[Layer, list[Ruleset]]] = []
+        first, helpers = 0, count(len(self._ids))
         for clauses in program.passes:
             for rank in ranks(clauses, first, typical[0][1] if typical else frozenset()):
                 layer = cut(rank)
-                for chunk in layer.chunks:
-                    try:
-                        loaded.append(Ruleset(chunk))
-                    except Exception as error:
-                        clause = next(self._ids[step.clause] for step in chunk.steps if step.clause is not None)
-                        raise ProgramError(f"clause {clause} or one near it: durable_rules does not load it ({error})") from error
-                if layer.chunks:
-                    self._layers.append((layer, loaded[-len(layer.chunks) :]))
+                layers.append((layer, [self._load(chunk, helpers) for chunk in layer.chunks]))
             first += len(clauses)
-        steps = (step for layer, _ in self._layers for chunk in layer.chunks for step in chunk.steps)
-        self._unnamed: frozenset[Name] = frozenset({ALWAYS, *(step.head for step in steps if step.clause is None)})
-        self._frames = [Frame.of(layer) for layer, _ in self._layers] if typical else []
-        self._backgrounds: list[Background] = []
-        for sure, possible in typical:
-            self._backgrounds.append(self._settle(sure, possible))
+        self._net = Net(layers)
+        self._backgrounds: list[Background[Name]] = []
+        for facts in typical or (NOTHING,):
+            self._backgrounds.append(self._settled(facts))
 
-    def _settle(self, sure: frozenset[str], possible: frozenset[str]) -> Background:
-        """Solve one background; from the second on, from the nearest that is there."""
-        run = _Run(sure, possible, Budget(10**6, 10**6, 60.0))
-        start = nearest(self._backgrounds, sure, possible) if self._backgrounds else None
-        first = self._backgrounds[0] if self._backgrounds else Background(sure, possible)
-        made = Background(sure, possible, sure ^ first.sure, possible ^ first.possible)
-        changed = start.differing(sure, possible) if start else set()
-        for number, (layer, rulesets) in enumerate(self._layers):
-            run.log = {}
-            if start:
-                run.differ(layer, rulesets, self._frames[number], start.layers[number], changed)
-            else:
-                run.solve(layer, rulesets)
-            made.layers.append(Solved.of(self._frames[number], run.log, run.sure, run.possible))
-        return made
+    def _load(self, chunk: Chunk, helpers: Iterator[int]) -> Ruleset:
+        """A step has the number of its clause; a helper has one beyond all clauses."""
+        try:
+            self._loaded.append(Ruleset(chunk, [next(helpers) if step.clause is None else step.clause for step in chunk.steps]))
+        except Exception as error:
+            clause = next(self._ids[step.clause] for step in chunk.steps if step.clause is not None)
+            raise ProgramError(f"clause {clause} or one near it: durable_rules does not load it ({error})") from error
+        return self._loaded[-1]
+
+    def _settled(self, facts: Facts) -> Background[Name]:
+        """Solve for typical facts; from the second on, from the nearest that is there."""
+        run = _Run(self._net, facts, Budget(10**6, 10**6, 60.0))
+        first = self._backgrounds[0].facts if self._backgrounds else facts
+        run.solve(nearest(self._backgrounds, *facts) if self._backgrounds else None)
+        apart = facts[0] ^ first[0], facts[1] ^ first[1]
+        held = frozenset(run.sure), frozenset(run.possible)
+        return Background(facts, apart, held, (frozenset(run.fired), frozenset(run.fired_possible)))
 
     def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
         """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); ValueError when `sure` is not a subset of `possible`."""
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
-        _limit_facts(len(possible), budget)
-        run = _Run(sure, possible, budget)
+        run = _Run(self._net, (sure, possible), budget)
         if not self._lock.acquire(timeout=max(0.0, budget.seconds)):
             raise EngineError("deadline", f"waited {budget.seconds} s for other runs")
         try:
             if self._poisoned:
                 raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
-            self._solve(run, sure, possible, budget.seconds + WATCHDOG_S)
+            self._solve(run, nearest(self._backgrounds, sure, possible), budget.seconds + WATCHDOG_S)
         finally:
             self._lock.release()
-        held = frozenset(cast("set[str]", run.possible - self._unnamed))
-        _limit_facts(len(held), budget)
+        run.sure -= self._net.unnamed
+        run.possible -= self._net.unnamed
+        run.check(len(run.possible))
         return Outcome(
-            sure=frozenset(cast("set[str]", run.sure - self._unnamed)),
-            possible=held,
-            fired=tuple(self._ids[number] for number in sorted(run.fired)),
-            fired_possible=tuple(self._ids[number] for number in sorted(run.fired_possible)),
+            sure=frozenset(cast("set[str]", run.sure)),
+            possible=frozenset(cast("set[str]", run.possible)),
+            fired=self._ids_of(run.fired),
+            fired_possible=self._ids_of(run.fired_possible),
         )
 
-    def _solve(self, run: _Run, sure: frozenset[str], possible: frozenset[str], last_s: float) -> None:
+    def _ids_of(self, numbers: set[int]) -> tuple[str, ...]:
+        ordered = sorted(numbers)
+        return tuple(map(self._ids.__getitem__, ordered[: bisect_left(ordered, len(self._ids))]))
+
+    def _solve(self, run: _Run, start: tuple[Background[Name], frozenset[str]], last_s: float) -> None:
         if self._watchdog:
             faulthandler.dump_traceback_later(last_s, exit=True)
         try:
             run.check()
-            start = nearest(self._backgrounds, sure, possible) if self._backgrounds else None
-            changed = start.differing(sure, possible) if start else set()
-            for number, (layer, rulesets) in enumerate(self._layers):
-                if start:
-                    run.differ(layer, rulesets, self._frames[number], start.layers[number], changed)
-                else:
-                    run.solve(layer, rulesets)
-                run.check()
+            run.solve(start)
         except EngineError:
             raise
         except Exception as error:  # noqa: BLE001  (no failure of any kind may pass as an answer)
@@ -128,49 +120,133 @@ class DurableEngine:
                 faulthandler.cancel_dump_traceback_later()
 
     def _clauses_of(self, ruleset: Ruleset | None) -> tuple[str, ...]:
-        return tuple(self._ids[step.clause] for step in ruleset.steps.values() if step.clause is not None) if ruleset else ()
+        return tuple(self._ids[number] for number in ruleset.numbers.values() if number < len(self._ids)) if ruleset else ()
+
+
+class Net:
+    """How the steps of all layers hang together: where each stands (layer, chunk), who concludes a name, and who has a condition of any
+    kind on it, by layer."""
+
+    def __init__(self, layers: Sequence[tuple[Layer, list[Ruleset]]]) -> None:
+        self.layers = layers
+        self.steps: dict[int, Step] = {}
+        self.home: dict[int, int] = {}
+        self.members: list[tuple[int, ...]] = []
+        self.makers: dict[Name, list[int]] = {}
+        self.readers: dict[Name, dict[int, list[int]]] = {}
+        self.heads: dict[int, Name] = {}
+        for number, (layer, rulesets) in enumerate(layers):
+            self.members.append(tuple(at for ruleset in rulesets for at in ruleset.numbers.values()))
+            for index, (chunk, ruleset) in enumerate(zip(layer.chunks, rulesets, strict=True)):
+                for at, step in zip(ruleset.numbers.values(), chunk.steps, strict=True):
+                    self.steps[at], self.home[at], self.heads[at] = step, index, step.head
+                    self.makers.setdefault(step.head, []).append(at)
+                    for name in {name for _, name in step.conditions}:
+                        self.readers.setdefault(name, {}).setdefault(number, []).append(at)
+        self.chained: list[dict[Name, list[int]]] = [
+            {head: self.readers[head][number] for head in {self.heads[at] for at in members} if number in self.readers.get(head, ())}
+            for number, members in enumerate(self.members)
+        ]
+        """By layer: its steps that read a head of the same layer (helpers and rings), by head."""
+        self.unnamed: frozenset[Name] = frozenset({ALWAYS, *(head for head in self.makers if not isinstance(head, str))})
 
 
 class _Run:
-    """One evaluation: what holds in each world and what fired so far."""
+    """One evaluation: what holds in each world and which steps fired so far."""
 
-    def __init__(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> None:
-        self.log: dict[Step, bool] | None = None
-        self.sure: set[Name] = {*sure, ALWAYS}
-        self.possible: set[Name] = {*possible, ALWAYS}
+    def __init__(self, net: Net, facts: Facts, budget: Budget) -> None:
+        self.sure: set[Name] = {*facts[0], ALWAYS}
+        self.possible: set[Name] = {*facts[1], ALWAYS}
         self.fired: set[int] = set()
         self.fired_possible: set[int] = set()
         self.current: Ruleset | None = None
+        self._net = net
+        self._facts = facts
         self._budget = budget
         self._deadline = monotonic() + budget.seconds
+        self._waiting: dict[int, set[int]] = {}
 
-    def check(self) -> None:
-        if len(self.fired_possible) > self._budget.firings:
+    def check(self, facts: int | None = None) -> None:
+        """Stop at the limits of the budget; those of facts and firings are for what holds in the end."""
+        if facts is not None and facts > self._budget.facts:
+            raise EngineError("budget", f"more than {self._budget.facts} facts")
+        if facts is not None and len(self.fired_possible) > self._budget.firings:
             raise EngineError("budget", f"more than {self._budget.firings} firings")
         if monotonic() >= self._deadline:
             raise EngineError("deadline", f"not done after {self._budget.seconds} s")
 
-    def differ(self, layer: Layer, rulesets: list[Ruleset], frame: Frame, solved: Solved, changed: set[Name]) -> None:
-        """Solve what `changed` reaches, take the rest as it was in the background; then `changed` is what differs after this layer."""
-        steps, heads = frame.reach(changed)
-        if not steps and self.log is None:
-            self.sure |= solved.concluded[0]
-            self.possible |= solved.concluded[1]
-            self.fired |= solved.clauses[0]
-            self.fired_possible |= solved.clauses[1]
-            return
-        for number, sure in solved.fired:
-            if number not in steps:
-                self._fire(frame.steps[number], sure=sure)
-        asked: dict[int, dict[Condition, None]] = {}
-        for number in steps:
-            step = frame.steps[number]
-            if self._could_fire(step, heads):
-                asked.setdefault(frame.home[number], {}).update(dict.fromkeys(step.conditions))
-        self.solve(layer, rulesets, asked)
+    def solve(self, start: tuple[Background[Name], frozenset[str]] | None) -> None:
+        """Work out layer by layer what is other than in a background, given with the facts that differ; all of it without one."""
+        if start is None:
+            self._waiting = {layer: set(steps) for layer, steps in enumerate(self._net.members)}
+        else:
+            self._begin(*start)
+        for number, (layer, rulesets) in enumerate(self._net.layers):
+            steps = self._waiting.get(number)
+            if steps:
+                self._settle(number, layer, rulesets, steps)
+                self.check()
+
+    def _begin(self, start: Background[Name], differing: frozenset[str]) -> None:
+        """Take over what holds in `start`, with these facts in place of its own; what a step concluded stays."""
+        self.sure, self.possible = set(start.held[0]), set(start.held[1])
+        self.sure -= differing
+        self.sure |= self._facts[0] & differing
+        self.possible -= differing
+        self.possible |= self._facts[1] & differing
+        self.fired, self.fired_possible = set(start.fired[0]), set(start.fired[1])
+        for name in differing:
+            self._conclude(name)
+            self._wake(name, -1)
+
+    def _conclude(self, name: Name) -> None:
+        """A name holds when a step that fired concludes it."""
+        for maker in self._net.makers.get(name, ()):
+            if maker in self.fired:
+                self.sure.add(name)
+            if maker in self.fired_possible:
+                self.possible.add(name)
+
+    def _wake(self, name: Name, layer: int) -> None:
+        """The steps of later layers that read `name` are in question."""
+        for number, steps in self._net.readers.get(name, {}).items():
+            if number > layer:
+                self._waiting.setdefault(number, set()).update(steps)
+
+    def _settle(self, number: int, layer: Layer, rulesets: list[Ruleset], steps: set[int]) -> None:
+        """Take back what these steps concluded and let durable_rules conclude it again; wake those that read what changed."""
+        heads = self._reach(number, steps)
+        before = {head: (head in self.sure, head in self.possible) for head in heads}
+        self.fired -= steps
+        self.fired_possible -= steps
+        self.sure -= heads
+        self.possible -= heads
+        self.sure |= self._facts[0] & heads
+        self.possible |= self._facts[1] & heads
         for head in heads:
-            same = (head in self.sure) == (head in solved.sure) and (head in self.possible) == (head in solved.possible)
-            (changed.discard if same else changed.add)(head)
+            self._conclude(head)
+        asked: dict[int, dict[Condition, None]] = {}
+        for at in steps:
+            step = self._net.steps[at]
+            if self._could_fire(step, heads):
+                asked.setdefault(self._net.home[at], {}).update(dict.fromkeys(step.conditions))
+        self._chain(layer, rulesets, asked)
+        for head, known in before.items():
+            if known != (head in self.sure, head in self.possible):
+                self._wake(head, number)
+
+    def _reach(self, number: int, steps: set[int]) -> set[Name]:
+        """Add the steps of the same layer that read what `steps` may conclude. Returns the heads of all of them."""
+        heads = {self._net.heads[at] for at in steps}
+        chained = self._net.chained[number]
+        queue = list(heads & chained.keys())
+        while queue:
+            more = set(chained[queue.pop()]) - steps
+            steps |= more
+            found = {self._net.heads[at] for at in more} - heads
+            heads |= found
+            queue.extend(found & chained.keys())
+        return heads
 
     def _could_fire(self, step: Step, heads: set[Name]) -> bool:
         """No reason known that it does not: what it needs is possible or may become so in this layer, what it forbids is not sure."""
@@ -182,27 +258,17 @@ class _Run:
                 return False
         return True
 
-    def solve(self, layer: Layer, rulesets: list[Ruleset], chunks: Mapping[int, Iterable[Condition]] | None = None) -> None:
-        """Open every chunk that could fire, producers first; again when it reads what a later one concluded.
-
-        With `chunks`, only those, each with the facts for these conditions; the steps that would need others are not in question."""
-        wanted = {*layer.always, *self._woken(layer, self.possible)} if chunks is None else chunks.keys()
-        queue = list(wanted)
+    def _chain(self, layer: Layer, rulesets: list[Ruleset], asked: Mapping[int, Iterable[Condition]]) -> None:
+        """Open these chunks, producers first, each with the facts for its conditions; again when it reads what a later one concluded."""
+        queue = list(asked)
         heapify(queue)
         done: set[int] = set()
         while queue:
             index = heappop(queue)
             done.add(index)
-            news = self._open(rulesets[index], rulesets[index].facts if chunks is None else chunks[index])
-            again = {reader for name in news for reader in layer.readers.get(name, ()) if reader in done}
-            for other in {*self._woken(layer, news), *again}.difference(queue, (index,)):
-                if chunks is None or other in chunks:
-                    heappush(queue, other)
-
-    def _woken(self, layer: Layer, names: set[Name]) -> set[int]:
-        """Chunks with a step whose two watched propositions are possible, one of them in `names`."""
-        watchers = layer.watchers
-        return {chunk for name in watchers.keys() & names for other, chunk in watchers[name] if other is None or other in self.possible}
+            news = self._open(rulesets[index], asked[index])
+            for other in {reader for name in news for reader in layer.readers.get(name, ()) if reader in done}.difference(queue, (index,)):
+                heappush(queue, other)
 
     def _open(self, ruleset: Ruleset, asked: Iterable[Condition]) -> set[Name]:
         """Run one ruleset, the sure world until it is quiet, then what the possible one adds. Returns what became sure or possible."""
@@ -243,36 +309,22 @@ class _Run:
                 (now if kind == "?" else later).append(condition)
         return now, later
 
-    def _fire(self, step: Step, *, sure: bool) -> bool:
-        """Note that a step fired; is its head new in that world?"""
-        if self.log is not None:
-            self.log[step] = self.log.get(step, False) or sure
-        if step.clause is not None:
-            self.fired_possible.add(step.clause)
-            if sure:
-                self.fired.add(step.clause)
-        world = self.sure if sure else self.possible
-        if step.head in world:
-            return False
-        world.add(step.head)
-        self.possible.add(step.head)
-        return True
-
     def _drain(self, ruleset: Ruleset, session: Session, given: set[Name], news: set[Name], sure: bool) -> None:
-        for step in session.fired():
-            head = step.head
-            if self._fire(step, sure=sure):
+        """Note what fires, until the session is quiet. A conclusion that the ruleset reads becomes a fact of the session."""
+        fired, world = (self.fired, self.sure) if sure else (self.fired_possible, self.possible)
+        for number in session.fired():
+            head = self._net.heads[number]
+            fired.add(number)
+            self.fired_possible.add(number)
+            if head not in world:
+                world.add(head)
+                self.possible.add(head)
                 news.add(head)
             fact = ruleset.facts.get(("+", head))
             if fact is not None and head not in given:
                 given.add(head)
                 session.give(fact)
             self.check()
-
-
-def _limit_facts(count: int, budget: Budget) -> None:
-    if count > budget.facts:
-        raise EngineError("budget", f"more than {budget.facts} facts")
 
 
 def _delete(rulesets: list[Ruleset]) -> None:

@@ -1,32 +1,36 @@
-"""The reference back-end: unit propagation with one watched proposition per clause, in plain Python.
+"""The reference back-end: every conclusion is worked out again whose conditions changed, in plain Python.
 
-A clause sleeps under a single proposition of its `when` that does not hold yet, at first the one fewest clauses read. When that turns
-true the clause fires or moves on to the next missing one: a run costs what its facts wake, whatever the size of the program. The possible
-world continues where the sure one became quiet: everything sure is possible, so only what is unknown is added.
-Contract: `rules.engine.interface`.
+All clauses of one head form a *cell*. Cells stand in an order in which what a clause reads is concluded in an earlier cell; the heads of a
+pass that read each other in a ring share a cell, which is repeated until it is quiet. Whether a head holds depends on the facts and on
+earlier cells alone, so in order each cell has to be worked out once; and not at all when nothing that it reads is other than in the
+solved typical patient that the run starts from (`rules.engine.background`): its result is then the same too.
+
+Contract: `rules.engine.interface`. Clauses of one head in several passes may share a cell: no clause of an earlier pass may read it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from time import monotonic
 from typing import Literal
 
-from rules.engine.interface import Budget, Clause, EngineError, Outcome, Program
+from rules.engine.background import NOTHING, Background, nearest
+from rules.engine.interface import Budget, Clause, EngineError, Facts, Outcome, Program
 
 __all__ = ["ReferenceEngine"]
 
+UNLIMITED = Budget(facts=10**9, firings=10**9, seconds=10**9)
+
 
 @dataclass(frozen=True, slots=True)
-class _Pass:
-    """One pass, indexed. Clauses are numbers in program order; `roots` wait for nothing, `sleepers[p]` wait for p first, `reads` is every p
-    in a `when`."""
+class _Cell:
+    """The clauses that conclude `heads` (one head, or those of a ring), each with its number in the program."""
 
-    roots: tuple[int, ...]
-    sleepers: dict[str, tuple[int, ...]]
-    reads: frozenset[str]
+    heads: tuple[str, ...]
+    clauses: tuple[tuple[int, Clause], ...]
+    is_ring: bool
 
 
 class ReferenceEngine:
@@ -34,106 +38,158 @@ class ReferenceEngine:
 
     name: Literal["reference"] = "reference"
 
-    def __init__(self, program: Program) -> None:
-        """Index the program. Raises ProgramError."""
+    def __init__(self, program: Program, typical: Sequence[Facts] = ()) -> None:
+        """Index the program. Raises ProgramError. `typical` are facts as many runs have them: they make such runs cheaper, no different."""
         program.check()
-        self._clauses = tuple(clause for members in program.passes for clause in members)
-        self._passes: list[_Pass] = []
-        first = 0
-        for members in program.passes:
-            if members:
-                self._passes.append(_index(members, first))
-            first += len(members)
+        self._ids = tuple(clause.id for members in program.passes for clause in members)
+        self._cells = tuple(_cells(program))
+        self._readers: dict[str, list[int]] = {}
+        self._makers = {head: number for number, cell in enumerate(self._cells) for head in cell.heads}
+        for number, cell in enumerate(self._cells):
+            for name in {name for _, clause in cell.clauses for name in (*clause.when, *clause.unless, *clause.open)}:
+                self._readers.setdefault(name, []).append(number)
+        self._backgrounds: list[Background[str]] = []
+        for facts in typical or (NOTHING,):
+            self._backgrounds.append(self._settled(facts))
+
+    def _settled(self, facts: Facts) -> Background[str]:
+        """Solve for typical facts: the first all of it, the others from the nearest that is there."""
+        run = _Run(self._cells, self._readers, facts, UNLIMITED)
+        known = self._backgrounds
+        run.solve(run.begin(*nearest(known, *facts), self._makers) if known else bytearray(b"\1") * len(self._cells))
+        first = self._backgrounds[0].facts if self._backgrounds else facts
+        apart = facts[0] ^ first[0], facts[1] ^ first[1]
+        held = frozenset(run.sure), frozenset(run.possible)
+        return Background(facts, apart, held, (frozenset(run.fired), frozenset(run.fired_possible)))
 
     def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
         """Chain forward. Raises EngineError (budget, deadline) and ValueError when `sure` is not a subset of `possible`."""
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
-        run = _Run(self._clauses, set(sure), set(possible), budget)
+        run = _Run(self._cells, self._readers, (sure, possible), budget)
+        run.solve(run.begin(*nearest(self._backgrounds, sure, possible), self._makers))
         run.check()
-        for layer in self._passes:
-            run.solve(layer)
-            run.check()
         return Outcome(
             sure=frozenset(run.sure),
             possible=frozenset(run.possible),
-            fired=self._ids_of(run.fired),
-            fired_possible=self._ids_of(run.fired + run.fired_only_possible),
+            fired=tuple(map(self._ids.__getitem__, sorted(run.fired))),
+            fired_possible=tuple(map(self._ids.__getitem__, sorted(run.fired_possible))),
         )
 
-    def _ids_of(self, numbers: list[int]) -> tuple[str, ...]:
-        return tuple(self._clauses[number].id for number in sorted(numbers))
 
-
-def _index(clauses: tuple[Clause, ...], first: int) -> _Pass:
-    reads = Counter(name for clause in clauses for name in clause.when)
-    sleepers: dict[str, list[int]] = {}
-    for number, clause in enumerate(clauses, first):
-        if clause.when:
-            sleepers.setdefault(min(clause.when, key=lambda name: reads[name]), []).append(number)
-    return _Pass(
-        roots=tuple(number for number, clause in enumerate(clauses, first) if not clause.when),
-        sleepers={name: tuple(numbers) for name, numbers in sleepers.items()},
-        reads=frozenset(reads),
-    )
+def _cells(program: Program) -> Iterator[_Cell]:
+    """The cells in order. A pass with a ring in it is one cell."""
+    last = {clause.head: number for number, members in enumerate(program.passes) for clause in members}
+    made: list[dict[str, list[tuple[int, Clause]]]] = [{} for _ in program.passes]
+    for number, clause in enumerate(clause for members in program.passes for clause in members):
+        made[last[clause.head]].setdefault(clause.head, []).append((number, clause))
+    for heads in made:
+        reads = {head: {name for _, clause in clauses for name in clause.when if name in heads} for head, clauses in heads.items()}
+        try:
+            order = tuple(TopologicalSorter(reads).static_order())
+        except CycleError:
+            yield _Cell(tuple(heads), tuple(clause for clauses in heads.values() for clause in clauses), is_ring=True)
+        else:
+            for head in order:
+                yield _Cell((head,), tuple(heads[head]), is_ring=False)
 
 
 class _Run:
-    """One evaluation: what holds in each world and what fired so far."""
+    """One evaluation: what holds in each world and which clauses fired so far."""
 
-    def __init__(self, clauses: tuple[Clause, ...], sure: set[str], possible: set[str], budget: Budget) -> None:
-        self.sure = sure
-        self.possible = possible
-        self.fired: list[int] = []
-        self.fired_only_possible: list[int] = []
-        self._clauses = clauses
+    def __init__(self, cells: Sequence[_Cell], readers: dict[str, list[int]], facts: Facts, budget: Budget) -> None:
+        self.sure = set(facts[0])
+        self.possible = set(facts[1])
+        self.fired: set[int] = set()
+        self.fired_possible: set[int] = set()
+        self._cells = cells
+        self._readers = readers
+        self._facts = facts
         self._budget = budget
         self._deadline = monotonic() + budget.seconds
 
+    def begin(self, start: Background[str], differing: frozenset[str], makers: dict[str, int]) -> bytearray:
+        """Take over what holds in `start`, with these facts in place of its own. Returns a mark for every cell that this touches: the one
+        that may conclude a fact that differs, and those that read it."""
+        self.sure, self.possible = set(start.held[0]), set(start.held[1])
+        self.sure -= differing
+        self.sure |= self._facts[0] & differing
+        self.possible -= differing
+        self.possible |= self._facts[1] & differing
+        self.fired, self.fired_possible = set(start.fired[0]), set(start.fired[1])
+        marks = bytearray(len(self._cells))
+        for name in differing:
+            if name in makers:
+                marks[makers[name]] = 1
+            for reader in self._readers.get(name, ()):
+                marks[reader] = 1
+        return marks
+
     def check(self) -> None:
-        """Stop at the limits of the budget; a pass in between is short and never larger than the program."""
+        """Stop at the limits of the budget."""
         if len(self.possible) > self._budget.facts:
             raise EngineError("budget", f"more than {self._budget.facts} facts")
-        if len(self.fired) + len(self.fired_only_possible) > self._budget.firings:
+        if len(self.fired_possible) > self._budget.firings:
             raise EngineError("budget", f"more than {self._budget.firings} firings")
         if monotonic() >= self._deadline:
             raise EngineError("deadline", f"not done after {self._budget.seconds} s")
 
-    def solve(self, layer: _Pass) -> None:
-        """The sure world until it is quiet, then what only the possible world adds."""
-        moved: dict[str, list[int]] = {}
-        held = self._chain(layer, moved, list(layer.reads & self.sure), layer.roots, sure=True)
-        self._chain(layer, moved, list((layer.reads & self.possible) - self.sure), held, sure=False)
+    def solve(self, marks: bytearray) -> None:
+        """Work out the marked cells in order; a head that changed marks those that read it, all of them later ones."""
+        readers = self._readers
+        at = marks.find(1)
+        while at >= 0:
+            cell = self._cells[at]
+            for head in self._ring(cell) if cell.is_ring else self._single(cell):
+                for reader in readers.get(head, ()):
+                    marks[reader] = 1
+            at = marks.find(1, at + 1)
 
-    def _chain(self, layer: _Pass, moved: dict[str, list[int]], queue: list[str], ready: Iterable[int], sure: bool) -> list[int]:
-        """Wake what sleeps under the names of `queue`, which grows on the way; `ready` is awake. `moved` are the clauses that sleep
-        elsewhere by now. Returns the clauses with every `when` true that `unless` or `open` holds back."""
-        world, fired = (self.sure, self.fired) if sure else (self.possible, self.fired_only_possible)
-        held: list[int] = []
-        at = 0
-        while True:
-            for number in ready:
-                clause = self._clauses[number]
-                for name in clause.when:
-                    if name not in world:
-                        moved.setdefault(name, []).append(number)
-                        break
-                else:
-                    if (clause.unless or clause.open) and not self._lets_through(clause, sure):
-                        held.append(number)
-                        continue
-                    fired.append(number)
-                    if clause.head not in world:
-                        world.add(clause.head)
-                        self.possible.add(clause.head)
-                        queue.append(clause.head)
-            if at == len(queue):
-                return held
-            name = queue[at]
-            at += 1
-            ready = (*layer.sleepers.get(name, ()), *moved.pop(name, ()))
+    def _single(self, cell: _Cell) -> tuple[str, ...]:
+        """Work out a cell of one head, which no clause of it reads, from the facts and what it reads. Returns the heads that changed."""
+        (head,) = cell.heads
+        sure, possible = head in self._facts[0], head in self._facts[1]
+        for number, clause in cell.clauses:
+            if not self._holds(clause, self.possible, self.sure):
+                self.fired_possible.discard(number)
+                self.fired.discard(number)
+                continue
+            possible = True
+            self.fired_possible.add(number)
+            if self._holds(clause, self.sure, self.possible):
+                sure = True
+                self.fired.add(number)
+            else:
+                self.fired.discard(number)
+        if sure is (head in self.sure) and possible is (head in self.possible):
+            return ()
+        (self.sure.add if sure else self.sure.discard)(head)
+        (self.possible.add if possible else self.possible.discard)(head)
+        return cell.heads
 
-    def _lets_through(self, clause: Clause, sure: bool) -> bool:
-        """`unless` looks at the other world, `open` wants possible and not sure. Both name only what earlier passes settled."""
-        other = self.possible if sure else self.sure
-        return other.isdisjoint(clause.unless) and all(name in self.possible and name not in self.sure for name in clause.open)
+    def _ring(self, cell: _Cell) -> tuple[str, ...]:
+        """The same for heads that read each other: from none of them, clause by clause, until nothing follows any more."""
+        self.sure.difference_update(cell.heads)
+        self.possible.difference_update(cell.heads)
+        self.sure |= self._facts[0].intersection(cell.heads)
+        self.possible |= self._facts[1].intersection(cell.heads)
+        numbers = {number for number, _ in cell.clauses}
+        self.fired -= numbers
+        self.fired_possible -= numbers
+        known = -1
+        while known != (known := len(self.fired) + len(self.fired_possible)):
+            for number, clause in cell.clauses:
+                for own, other, fired in ((self.possible, self.sure, self.fired_possible), (self.sure, self.possible, self.fired)):
+                    if number not in fired and self._holds(clause, own, other):
+                        fired.add(number)
+                        own.add(clause.head)
+        return cell.heads
+
+    def _holds(self, clause: Clause, own: set[str], other: set[str]) -> bool:
+        """`when` looks at its own world, `unless` at the other one, `open` wants possible and not sure. The latter two name only what
+        earlier passes settled."""
+        return (
+            own.issuperset(clause.when)
+            and other.isdisjoint(clause.unless)
+            and (not clause.open or (self.possible.issuperset(clause.open) and self.sure.isdisjoint(clause.open)))
+        )

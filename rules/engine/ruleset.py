@@ -8,12 +8,12 @@ uninitialised memory; facts and their ids fixed at start-up, never made from dat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 import durable_rules_engine as core
 
-from rules.engine.chunks import Chunk, Step
+from rules.engine.chunks import Chunk
 
 __all__ = ["CoreError", "Ruleset", "Session"]
 
@@ -28,14 +28,17 @@ class CoreError(RuntimeError):
 
 
 class Ruleset:
-    """One chunk, loaded. `facts` gives the fact that says that a condition is true."""
+    """One chunk, loaded. `facts` gives the fact that says that a condition is true, `numbers` the number of each rule's step."""
 
-    def __init__(self, chunk: Chunk) -> None:
+    def __init__(self, chunk: Chunk, numbers: Sequence[int]) -> None:
         """Create the ruleset and try it out: silent without facts, every step exactly once with all of them. Raises CoreError."""
-        numbers = {condition: number for number, condition in enumerate(chunk.conditions)}
-        self.steps = {f"r{index}": step for index, step in enumerate(chunk.steps)}
-        rules = {name: {"all": [{f"m{i}": {"p": numbers[c]}} for i, c in enumerate(step.conditions)]} for name, step in self.steps.items()}
-        self.facts = {condition: json.dumps({"p": number, "id": f"f{number}", "sid": _SID}) for condition, number in numbers.items()}
+        places = {condition: place for place, condition in enumerate(chunk.conditions)}
+        self.numbers = {f"r{index}": number for index, number in enumerate(numbers)}
+        rules = {
+            name: {"all": [{f"m{i}": {"p": places[c]}} for i, c in enumerate(step.conditions)]}
+            for name, step in zip(self.numbers, chunk.steps, strict=True)
+        }
+        self.facts = {condition: json.dumps({"p": place, "id": f"f{place}", "sid": _SID}) for condition, place in places.items()}
         self.handle: int = core.create_ruleset("rules", json.dumps({"$boot": _BOOT_RULE, **rules}))
         self._try_out(list(self.facts.values()))
 
@@ -53,15 +56,15 @@ class Ruleset:
             for fact in facts:
                 session.give(fact)
             after = list(session.fired())
-        if before or len(after) != len(self.steps) or set(after) != set(self.steps.values()):
-            raise CoreError(f"a ruleset of {len(self.steps)} steps fired {len(before)} without and {len(after)} with all facts")
+        if before or sorted(after) != sorted(self.numbers.values()):
+            raise CoreError(f"a ruleset of {len(self.numbers)} steps fired {len(before)} without and {len(after)} with all facts")
 
 
 class Session:
     """The one session of a ruleset between `__enter__` and `__exit__`."""
 
     def __init__(self, ruleset: Ruleset) -> None:
-        self._steps = ruleset.steps
+        self._numbers = ruleset.numbers
         self._handle = ruleset.handle
         self._state = 0
 
@@ -84,10 +87,10 @@ class Session:
         if code != _ACCEPTED:
             raise CoreError(f"a fact was refused with code {code}")
 
-    def fired(self) -> Iterator[Step]:
-        """Yield each step that fires until the session is quiet; the consumer may give facts meanwhile."""
+    def fired(self) -> Iterator[int]:
+        """Yield the number of each step that fires until the session is quiet; the consumer may give facts meanwhile."""
         reply = core.start_action_for_state(self._handle, self._state)
         message: str | None = reply[1] if reply else None
         while message:
-            yield self._steps[message[2 : message.index('"', 2)]]
+            yield self._numbers[message[2 : message.index('"', 2)]]
             message = core.complete_and_start_action(self._handle, self._state)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
-from rules.fhir_date import FhirDate
+from rules.fhir_date import Duration, FhirDate, reached
 
 if TYPE_CHECKING:
     from rules.calculators import Calculated
@@ -32,8 +32,8 @@ class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
     __slots__ = (
-        "allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "ordered", "record", "relatives",
-        "weights",
+        "ages", "allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "ordered", "record",
+        "relatives", "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
@@ -42,6 +42,8 @@ class RecordIndex:
         """What calculators worked out, by name and window."""
         self.ordered: dict[frozenset[str], tuple[Observation, ...]] = {}
         """Results of some names, latest first: many conditions ask for the same."""
+        self.ages: dict[Duration, bool | None] = {}
+        """Whether this patient has reached an age: many conditions ask for the same few."""
         self.weights: list[Decimal | None] = []
         """The body weight in kg, once it was looked for."""
         self.conditions = _index(record.conditions)
@@ -76,6 +78,12 @@ class RecordIndex:
             for fact in table[key]:
                 seen.setdefault(id(fact), fact)
         return tuple(seen.values())
+
+    def reached(self, birth: FhirDate, limit: Duration) -> bool | None:
+        """Has the patient, born at `birth`, completed the age `limit`? None when a partial birth date straddles it."""
+        if limit not in self.ages:
+            self.ages[limit] = reached(birth, self.record.as_of, limit)
+        return self.ages[limit]
 
     def unread(self, types: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """(type, why) for those of `types` whose data could not be read completely."""

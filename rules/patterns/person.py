@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rules.facts import Presence
-from rules.fhir_date import Duration, reached
+from rules.fhir_date import Duration
 from rules.findings import NotChecked
 from rules.patterns.base import Context, PatternError, Support, Truth, Verdict, both, from_bool
 from rules.patterns.index import RecordIndex
@@ -40,9 +40,9 @@ class Age:
             return Verdict(Presence.UNKNOWN, missing=(NotChecked("age", "birth date not in the record", "Patient"),))
         tests: list[Truth] = []
         if self.low is not None:
-            tests.append(reached(person.birth, index.record.as_of, self.low))
+            tests.append(index.reached(person.birth, self.low))
         if self.high is not None:
-            old = reached(person.birth, index.record.as_of, self.high)
+            old = index.reached(person.birth, self.high)
             tests.append(None if old is None else not old)
         truth = both(tests)
         if truth is None:

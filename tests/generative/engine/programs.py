@@ -18,10 +18,11 @@ LENGTHS = (0, 1, 1, 1, 2, 2, 2, 3, 3, 4)
 def random_program(rng: Random) -> tuple[Program, tuple[str, ...]]:
     """A program of up to four passes and the propositions worth giving as facts, some of which are conclusions too.
 
-    Conclusions have several producers, passes have chains and cycles and are often larger than a ruleset. In every fourth program half of
-    the clauses read more facts than a match of durable_rules can hold.
+    Conclusions have several producers, passes have chains and are often larger than a ruleset; in half of the programs they have cycles. In
+    every fourth program half of the clauses read more facts than a match of durable_rules can hold.
     """
     has_long = rng.randrange(4) == 0
+    has_rings = bool(rng.getrandbits(1))
     inputs = [f"i{n}" for n in range(rng.randint(16, 24) if has_long else rng.randint(1, 14))]
     earlier = list(inputs)
     given = list(inputs)
@@ -32,19 +33,20 @@ def random_program(rng: Random) -> tuple[Program, tuple[str, ...]]:
         clauses = []
         for n in range(size):
             long = rng.sample(inputs, rng.randint(11, 16)) if has_long and rng.getrandbits(1) else []
-            clauses.append(_clause(rng, f"c{number}.{n}", heads, earlier, long))
+            place = rng.randrange(len(heads))
+            clauses.append(_clause(rng, f"c{number}.{n}", heads[place], heads if has_rings else heads[:place], earlier, long))
         passes.append(tuple(clauses))
         earlier += heads
         given += rng.sample(heads, rng.randint(0, min(2, len(heads))))
     return Program(tuple(passes)), tuple(given)
 
 
-def _clause(rng: Random, id_: str, heads: list[str], earlier: list[str], long: list[str]) -> Clause:
-    """A few conditions on conclusions of the same pass and on what is earlier, after those of `long`."""
-    short = [rng.choice(heads if rng.randint(0, 3) == 0 else earlier) for _ in range(rng.choice(LENGTHS))]
+def _clause(rng: Random, id_: str, head: str, beside: list[str], earlier: list[str], long: list[str]) -> Clause:
+    """A few conditions on conclusions of the same pass (`beside`) and on what is earlier, after those of `long`."""
+    short = [rng.choice(beside if beside and rng.randint(0, 3) == 0 else earlier) for _ in range(rng.choice(LENGTHS))]
     return Clause(
         id_,
-        head=rng.choice(heads),
+        head=head,
         when=(*long, *short),
         unless=tuple(rng.choice(earlier) for _ in range(rng.choice((0, 0, 0, 1, 2)))),
         open=tuple(rng.choice(earlier) for _ in range(rng.choice((0, 0, 0, 0, 1)))),

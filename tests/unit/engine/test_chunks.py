@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from rules.engine.chunks import ALWAYS, CONDITIONS, Layer, cut, ranks
+from rules.engine.chunks import ALWAYS, CONDITIONS, cut, ranks
 from rules.engine.interface import Clause
 from tests.unit.engine.back_ends import clause
 
@@ -51,29 +51,6 @@ def test_no_two_clauses_of_a_program_share_a_helper() -> None:
     heads = [step.head for layer in layers for chunk in layer.chunks for step in chunk.steps if step.clause is None]
     assert len(heads) == len(set(heads)) == 2 * 30 * 8
     assert not any(isinstance(head, str) or head == ALWAYS for head in heads)
-
-
-def watched(layer: Layer) -> set[tuple[object, object, int]]:
-    return {(name, other, chunk) for name, pairs in layer.watchers.items() for other, chunk in pairs}
-
-
-def test_the_two_least_read_propositions_of_a_clause_are_watched() -> None:
-    layer = cut(list(enumerate([clause("c", "h", "often rare1 rare2"), clause("d", "i", "often"), clause("e", "j", "often rare3")])))
-    assert watched(layer) == {
-        ("rare1", "rare2", 0),
-        ("rare2", "rare1", 0),
-        ("often", None, 0),
-        ("rare3", "often", 0),
-        ("often", "rare3", 0),
-    }
-    assert layer.always == ()
-
-
-def test_a_chunk_with_a_clause_that_needs_nothing_is_always_opened() -> None:
-    filler = [clause(f"f{n}", f"h{n}", f"p{n}") for n in range(100)]
-    layer = cut(list(enumerate([*filler, clause("c", "h", unless="x")])))
-    assert layer.always == (len(layer.chunks) - 1,)
-    assert cut([(0, clause("c", "h"))]).always == (0,)
 
 
 def test_ranks_put_what_a_clause_reads_before_it_and_lose_none() -> None:
