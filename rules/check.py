@@ -72,9 +72,11 @@ def outcome_of(evaluator: Evaluator, rule: Rule, world: World) -> tuple[Finding 
 
 def problem_of(vignette: Vignette, finding: Finding | None, made: frozenset[str]) -> str:
     """How a finding and what the rule blocked and concluded differ from what the vignette expects; empty when they do not."""
-    for name in (*(f"blocked:{one}" for one in vignette.blocks), *(f"fact:{one}" for one in vignette.concludes)):
-        if name not in made:
-            return f"found {', '.join(sorted(made)) or 'nothing'} concluded, expected {name}"
+    for kind, stated in (("blocked:", vignette.blocks), ("fact:", vignette.concludes)):
+        mine = {name for name in made if name.startswith(kind)}
+        exactly = {f"{kind}{name}" for name in stated or ()}
+        if stated is not None and mine != exactly:
+            return f"found {', '.join(sorted(mine)) or 'nothing'} concluded, expected exactly {', '.join(sorted(exactly)) or 'nothing'}"
     found = "silent" if finding is None else ("asks" if finding.asks else "fires")
     if found != vignette.expect:
         missing = f"; could not check {', '.join(gap.what for gap in finding.not_checked)}" if finding and finding.not_checked else ""

@@ -226,8 +226,8 @@ def _vignette(file: RuleFile, number: int, entry: Mapping[str, object], branches
         suggests=file.texts(where, entry, "suggests"),
         withholds=file.texts(where, entry, "withholds"),
         branches=exactly,
-        blocks=file.texts(where, entry, "blocks"),
-        concludes=file.texts(where, entry, "concludes"),
+        blocks=file.texts(where, entry, "blocks") if "blocks" in entry else None,
+        concludes=file.texts(where, entry, "concludes") if "concludes" in entry else None,
     )
 
 

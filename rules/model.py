@@ -190,9 +190,9 @@ class Vignette:
     withholds: tuple[str, ...] = ()
     branches: tuple[str, ...] = ()
     """Exactly these fired (or asked), when given."""
-    blocks: tuple[str, ...] = ()
-    concludes: tuple[str, ...] = ()
-    """The rule blocks and concludes at least these for this patient, its silent branches too."""
+    blocks: tuple[str, ...] | None = None
+    concludes: tuple[str, ...] | None = None
+    """The rule blocks and concludes exactly these for this patient, its silent branches too; None: not stated."""
 
 
 @dataclass(frozen=True, slots=True)

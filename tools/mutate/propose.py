@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rules.check import problem_of
-from rules.model import Vignette
+from rules.model import Rule, Vignette
 from tools.mutate.mutants import Mutant
 from tools.mutate.trial import Bench, Case, Said, Trial
 from tools.mutate.vary import Limits, Pool, changes, limits_of
@@ -20,14 +20,16 @@ from tools.mutate.vary import Limits, Pool, changes, limits_of
 __all__ = ["propose", "toml_of"]
 
 
-def stated(vignette: Vignette, said: Said) -> Vignette:
+def stated(vignette: Vignette, said: Said, rule: Rule) -> Vignette:
     """The vignette with everything that a vignette can state of what the rule does."""
     finding, made = said
     named = sorted(made)
+    blocks = tuple(name.removeprefix("blocked:") for name in named if name.startswith("blocked:"))
+    concludes = tuple(name.removeprefix("fact:") for name in named if name.startswith("fact:"))
     vignette = replace(
         vignette,
-        blocks=tuple(name.removeprefix("blocked:") for name in named if name.startswith("blocked:")),
-        concludes=tuple(name.removeprefix("fact:") for name in named if name.startswith("fact:")),
+        blocks=blocks if any(branch.blocks for branch in rule.branches) else None,
+        concludes=concludes if any(branch.concludes for branch in rule.branches) else None,
     )
     if finding is None:
         return replace(vignette, expect="silent")
@@ -36,7 +38,7 @@ def stated(vignette: Vignette, said: Said) -> Vignette:
         expect="asks" if finding.asks else "fires",
         branches=finding.branches,
         indicator=finding.indicator,
-        suggests=tuple(one.concept for one in finding.suggestions if one.concept),
+        suggests=tuple(one.concept or one.label for one in finding.suggestions),
     )
 
 
@@ -68,7 +70,7 @@ def propose(trial: Trial, alive: Sequence[Mutant], pool: Pool, seconds: float, s
         if view in views:
             continue
         views.add(view)
-        case = replace(case, vignette=stated(case.vignette, trial.said(None, case)))
+        case = replace(case, vignette=stated(case.vignette, trial.said(None, case), trial.rule))
         caught = [mutant for mutant in left if trial.differs(mutant, case) and _catches(trial, benches[id(mutant)], case)]
         if caught:
             names.add(case.vignette.name)
@@ -142,7 +144,7 @@ def toml_of(vignette: Vignette) -> str:
     lines += [
         f"{key} = {_toml(value)}"
         for key in ("branches", "indicator", "suggests", "blocks", "concludes")
-        if (value := getattr(vignette, key))
+        if (value := getattr(vignette, key)) is not None and (value or key in {"blocks", "concludes"})
     ]
     return "\n".join(lines) + "\n"
 

@@ -132,9 +132,10 @@ def test_a_vignette_may_state_exactly_the_branches_and_the_blocks() -> None:
     finding, made = tried.said(None, tried.case(vignette))
     assert finding is not None
     assert "expected exactly" in problem_of(replace(vignette, branches=("another",)), finding, made)
-    assert "expected blocked:water" in problem_of(replace(vignette, blocks=("water",)), finding, made)
-    assert "expected fact:rain" in problem_of(replace(vignette, concludes=("rain",)), finding, made)
+    assert "expected exactly blocked:water" in problem_of(replace(vignette, blocks=("water",)), finding, made)
+    assert "expected exactly fact:rain" in problem_of(replace(vignette, concludes=("rain",)), finding, made)
     assert problem_of(replace(vignette, branches=finding.branches), finding, made) == ""
+    assert "expected exactly nothing" in problem_of(replace(vignette, blocks=()), finding, made | {"blocked:water"})
 
 
 def test_a_silent_branch_can_be_stated_too() -> None:
