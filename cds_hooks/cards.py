@@ -279,7 +279,7 @@ class Renderer:
 def group(findings: Iterable[Finding]) -> list[Group]:
     """Findings about one problem (a family, or joined to a rule's card) together, all questions together; in their order.
 
-    On a card the strongest speaks first, of equals the one that was joined.
+    On a card the strongest speaks first; of equals, one that yields to its host speaks after it.
     """
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
@@ -292,7 +292,7 @@ def group(findings: Iterable[Finding]) -> list[Group]:
             key = _home(host or finding)
             if host is not None and finding.yields and RANK[finding.indicator] < RANK[host.indicator]:
                 finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
-        buckets.setdefault(key, []).append((RANK[finding.indicator], host is not None, finding))
+        buckets.setdefault(key, []).append((RANK[finding.indicator], host is not None and finding.yields, finding))
     groups = [Group(said_once([one for *_, one in sorted(bucket, key=lambda entry: entry[:2])])) for bucket in buckets.values()]
     return sorted(groups, key=_place)
 

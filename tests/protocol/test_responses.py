@@ -241,10 +241,13 @@ def test_a_joined_finding_may_yield_its_level(service: Service) -> None:
     assert (raised["indicator"], kept["indicator"]) == ("critical", "info")
 
 
-def test_of_equal_findings_the_joined_one_speaks_first(service: Service) -> None:
-    [card] = cards(service, finding("guest", indicator="critical", joins=("host",)), finding("host", indicator="critical"))
+def test_of_equal_findings_one_that_yields_speaks_after_its_host(service: Service) -> None:
+    guest, host = finding("guest", indicator="critical", joins=("host",)), finding("host", indicator="critical")
+    [card] = cards(service, replace(guest, yields=True), host)
     assert card["summary"] == "Summary of host (+1 more)"
     assert [rule["id"] for rule in explanation(card)["rules"]] == ["host", "guest"]
+    [emergency] = cards(service, guest, host)
+    assert emergency["summary"] == "Summary of guest (+1 more)"
 
 
 def _drug(label: str) -> Suggestion:
