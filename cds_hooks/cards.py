@@ -19,9 +19,10 @@ from cds_hooks.markdown import escape, one_line, shorten
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
 from rules.words import date_in_words
 
-__all__ = ["EXPLANATION", "REASONS", "SUPPRESSED", "Card", "Composed", "Dismissed", "Group", "Renderer", "slug"]
+__all__ = ["EXPLANATION", "NOT_READ", "REASONS", "SUPPRESSED", "Card", "Composed", "Dismissed", "Group", "Renderer", "slug"]
 
 EXPLANATION = "io.github.neuromuscular-cds.explanation"
+NOT_READ = "io.github.neuromuscular-cds.not-read"
 SUPPRESSED = "io.github.neuromuscular-cds.suppressed"
 TOPICS = "urn:x-neuromuscular-cds:pathway"
 REASONS = "urn:x-neuromuscular-cds:override-reason"

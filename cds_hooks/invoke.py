@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.body import check_media_type, parse_json, read_body
-from cds_hooks.cards import SUPPRESSED, Card, Composed, Renderer
+from cds_hooks.cards import NOT_READ, SUPPRESSED, Card, Composed, Renderer
 from cds_hooks.clients import Caller, Clients
 from cds_hooks.discovery import Service
 from cds_hooks.envelope import HookRequest, read_request
@@ -89,15 +89,15 @@ class Invoker:
             call = None
             try:
                 call = await self._read(request, service)
-                found = await self._answer(call, service, caller, started, span)
+                body = await self._answer(call, service, caller, started, span)
             except Exception as error:
                 refusal = error if isinstance(error, ServiceError) else Unexpected()
                 span.say(status=refusal.status, number=refusal.number)
                 self._audit_refusal(call, service, caller, refusal, started)
                 raise
-        return Response(_answer(found.cards, len(found.held)), media_type="application/json")
+        return Response(body, media_type="application/json")
 
-    async def _answer(self, call: HookRequest, service: Service, caller: Caller, started: float, span: Span) -> Composed:
+    async def _answer(self, call: HookRequest, service: Service, caller: Caller, started: float, span: Span) -> bytes:
         with self.trace.span("gather") as gathering:
             gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
             gathering.say(resources=len(gathered.resources), unread=len(gathered.unread), fetched=gathered.fetched)
@@ -107,7 +107,7 @@ class Invoker:
         found = await self._composed(call, caller, gathered, evaluation)
         span.say(status=200, hook=call.hook, instance=call.hook_instance, cards=len(found.cards), suppressed=len(found.held))
         self._record(call, service, caller, gathered, found, evaluation, as_of, started)
-        return found
+        return _body(found.cards, len(found.held), gathered.unread)
 
     async def _read(self, request: Request, service: Service) -> HookRequest:
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
@@ -239,8 +239,11 @@ def _why(gap: NotChecked, gathered: Gathered) -> str:
     return "not-read" if gap.what in gathered.unread else "not-in-record"
 
 
-def _answer(cards: list[Card], held: int) -> bytes:
-    """An answer that held something back says so to programs; to clinicians it is silent, as they asked."""
-    if not held:
+def _body(cards: list[Card], held: int, unread: Mapping[str, str]) -> bytes:
+    """An answer that held something back, or is empty without having read everything, says so to programs; to clinicians it is silent."""
+    if not held and (cards or not unread):
         return orjson.dumps({"cards": [card.body for card in cards]}) if cards else NO_CARDS
-    return orjson.dumps({"cards": [card.body for card in cards], "extension": {SUPPRESSED: {"cards": held}}})
+    extension: dict[str, object] = {SUPPRESSED: {"cards": held}} if held else {}
+    if not cards and unread:
+        extension[NOT_READ] = {"types": sorted(unread)}
+    return orjson.dumps({"cards": [card.body for card in cards], "extension": extension})

@@ -29,11 +29,12 @@ class Evaluator:
         terminology: Terminology,
         engine: Engine,
         budgets: Mapping[str, int],
+        unasked: Mapping[str, str],
     ) -> None:
         self.matcher = matcher
         self.engine = engine
         self.explainer = Explainer(compiled)
-        self.speaker = Speaker(rules, compiled, self.explainer, terminology, budgets)
+        self.speaker = Speaker(rules, compiled, self.explainer, terminology, budgets, unasked)
 
     def evaluate(self, record: Record, budget: Budget) -> Evaluation:
         """Findings for one record; raises EngineError."""

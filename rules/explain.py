@@ -62,18 +62,28 @@ class Explainer:
                 return None if values.count(True) + values.count(None) >= count else False
 
     def why(self, node: Node, world: World, reasons: Reasons) -> None:
-        """Collect the facts and conclusions that make `node` hold."""
+        """Collect the facts and conclusions that make `node` hold, and what is on file but does not say enough where that was asked."""
         match node:
             case Leaf():
-                for support in world.verdicts[node].support if world.verdicts[node].presence is Presence.PRESENT else ():
+                verdict = world.verdicts[node]
+                if verdict.presence is not Presence.PRESENT:
+                    return
+                reasons.missing.update(dict.fromkeys(gap for gap in verdict.missing if gap.on_file or gap.what in world.record.unread))
+                for support in verdict.support:
                     reasons.because[Because(support.fact, support.ref, support.date, support.by_name)] = None
                     if support.fact.startswith(("draft:", "stop_draft:")) and support.ref:
                         reasons.drafts[support.ref] = None
             case Derived(kind, name, answers) if not answers or "present" in answers:
                 self.conclusions(f"{kind}:{name}", world, reasons)
+            case Derived(kind, name, answers) if "unknown" in answers and world.truth(f"{kind}:{name}") is None:
+                unsaid = Reasons()
+                self.gaps(Derived(kind, name), world, unsaid)
+                reasons.missing.update(dict.fromkeys(gap for gap in unsaid.missing if gap.on_file or gap.what in world.record.unread))
             case All(parts) | Any_(parts) | AtLeast(_, parts):
+                possibly = self.truth(node, world) is None
                 for part in parts:
-                    if self.truth(part, world):
+                    truth = self.truth(part, world)
+                    if truth or (possibly and truth is None):
                         self.why(part, world, reasons)
             case _:
                 pass

@@ -60,12 +60,13 @@ class ChainStep:
 class NotChecked:
     """`what` ("lab:TPMT", "MedicationRequest") could not be checked, and `why` in words for a clinician.
 
-    `type` is the FHIR type that would hold it.
+    `type` is the FHIR type that would hold it; `on_file`: something is there, but does not say enough.
     """
 
     what: str
     why: str
     type: str = ""
+    on_file: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

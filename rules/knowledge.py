@@ -60,7 +60,7 @@ class Knowledge:
         self.compiled = compiled
         matcher = Matcher(compiled.leaves, patterns)
         self.engine = build_engine(engine, compiled.program, watchdog, typical_facts(typical, matcher, terminology))
-        self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets)
+        self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets, site.unasked)
         self._by_id = {rule.id: rule for rule in every}
         self._periods, _ = periods(load_dismissal(), every)
         self._reads = self._reading()
@@ -98,8 +98,9 @@ class Knowledge:
         except ProgramError as problem:
             problems.append(str(problem))
         problems += periods(load_dismissal(), loaded.rules)[1] if folder is None else ()
-        unmade = sorted(name for name in site.budgets if folder is None and f"fact:{name}" not in compiled.producers)
-        problems += [f"settings: thresholds.cards.{name}: no rule concludes it" for name in unmade]
+        for table, facts in (("cards", site.budgets), ("questions", site.unasked)):
+            unmade = sorted(name for name in facts if folder is None and f"fact:{name}" not in compiled.producers)
+            problems += [f"settings: thresholds.{table}.{name}: no rule concludes it" for name in unmade]
         known = {rule.id for rule in loaded.rules}
         for key, names in (("off", site.off), ("unwatched", site.unwatched)):
             problems += [f"site settings: {key}: {name!r} is not a rule" for name in sorted(names - known)]

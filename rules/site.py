@@ -39,6 +39,13 @@ class Site:
         """The most cards in an answer by the derived fact that must hold (thresholds `cards.*`)."""
         return {name.removeprefix("cards."): int(value) for name, value in self.thresholds.items() if name.startswith("cards.")}
 
+    @property
+    def unasked(self) -> Mapping[str, str]:
+        """The derived facts under which nothing is asked without an occasion, each with the set of medicines that give one
+        (thresholds `questions.*`; "*" asks everything)."""
+        found = {name.removeprefix("questions."): str(value) for name, value in self.thresholds.items() if name.startswith("questions.")}
+        return {name: medicines for name, medicines in found.items() if medicines != "*"}
+
     @classmethod
     def load(cls, path: Path | None = None) -> Site:
         """Read the defaults and, when given, the site's own file. Raises SiteError."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from rules.compile import Compiled, inclusion
 from rules.explain import Explainer, Reasons
+from rules.facts import Record
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Suggestion, Withheld
 from rules.model import Branch, Card, Proposal, Rule
 from rules.proposals import draft_resource
@@ -25,20 +26,46 @@ Voice = tuple[Branch, str, tuple[str, ...]]
 """A branch that may speak, the proposition of its include, and those of its exclusions."""
 
 
+MEDICINES = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"})
+ORDERED = frozenset({"draft", "planned", "stop_draft"})
+
+
+def needs_occasion(finding: Finding, record: Record, watched: frozenset[str]) -> bool:
+    """Whether a question comes from data that could not be read, and no order, result, `watched` medicine or the like gives occasion to it.
+
+    Another medicine does not, nor who somebody is, nor a problem that matters only with a medicine of which nothing is known.
+    """
+    unread = {one.what for one in finding.not_checked} & record.unread.keys()
+    named = [one.fact for one in finding.because] + [one.what for one in finding.not_checked]
+    if not unread or any(one.partition(":")[0] in ORDERED for one in named):
+        return False
+    given = {one.resource.partition("/")[0] for one in finding.because if one.resource and not watched.isdisjoint(one.fact.split(":"))}
+    given |= {one.resource.partition("/")[0] for one in finding.because if one.resource} - {"Patient"} - MEDICINES
+    return not given or (given == {"Condition"} and not unread.isdisjoint(MEDICINES))
+
+
 class Speaker:
     """Turns engine outcomes into findings; holds rules and terminology, never a patient.
 
-    `budgets` is the most cards for a patient for whom a derived fact holds, by its name.
+    `budgets` is the most cards for a patient for whom a derived fact holds, by its name; `unasked` the derived facts under which
+    nothing unread is asked about without an occasion, each with the medicines that give one.
     """
 
     def __init__(
-        self, rules: tuple[Rule, ...], compiled: Compiled, explainer: Explainer, terminology: Terminology, budgets: Mapping[str, int]
+        self,
+        rules: tuple[Rule, ...],
+        compiled: Compiled,
+        explainer: Explainer,
+        terminology: Terminology,
+        budgets: Mapping[str, int],
+        unasked: Mapping[str, str],
     ) -> None:
         self.rules = tuple(rule for rule in rules if rule.card is not None)
         self.compiled = compiled
         self.explainer = explainer
         self.terminology = terminology
         self.budgets = {f"fact:{name}": most for name, most in budgets.items()}
+        self.unasked = {f"fact:{name}": terminology.expand(medicines) for name, medicines in unasked.items()}
         self.voices = [(rule, self.branches(rule)) for rule in self.rules]
         self.hooks: dict[str, tuple[tuple[Rule, tuple[Voice, ...], bool], ...]] = {}
         self.places: dict[str, dict[str, int]] = {}
@@ -54,10 +81,13 @@ class Speaker:
         findings: list[Finding] = []
         noted: dict[NotChecked, None] = {}
         rules, places = self.speaking(hook), self.places[hook]
+        watched = next((medicines for fact, medicines in self.unasked.items() if fact in world.sure), None)
         for rule, voices, borrowed in [rules[place] for place in sorted({places[include] for include in places.keys() & world.possible})]:
             finding, missing = self.finding(rule, voices, world)
             if finding is None:
                 noted.update(dict.fromkeys(missing))
+            elif watched is not None and finding.asks and needs_occasion(finding, world.record, watched):
+                noted.update(dict.fromkeys(finding.not_checked))
             elif not borrowed or finding.asks or finding.indicator != "info":
                 findings.append(finding)
         if hook == "problem-list-item-create":

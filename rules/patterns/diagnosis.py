@@ -126,7 +126,9 @@ class Diagnosis:
             if truth:
                 support.append(support_of("diagnosis", fact, self.names, provisional))
             elif truth is None:
-                unsure.append(NotChecked(f"diagnosis:{min(fact.concepts & self.names)}", "date or status not stated", "Condition"))
+                unsure.append(
+                    NotChecked(f"diagnosis:{min(fact.concepts & self.names)}", "date or status not stated", "Condition", on_file=True)
+                )
         if support:
             return Verdict(Presence.PRESENT, tuple(support))
         return nothing_found((*unsure, *gaps(index, self.reads)))
@@ -328,7 +330,7 @@ class Symptom:
             if truth:
                 support.append(Support(f"finding:{name}", fact.ref, date.text if date else None))
             elif truth is None:
-                unsure.append(NotChecked(f"finding:{name}", "not dated", fact.ref.split("/")[0]))
+                unsure.append(NotChecked(f"finding:{name}", "not dated", fact.ref.split("/")[0], on_file=True))
         if len({found.date for found in support}) >= self.times:
             return Verdict(Presence.PRESENT, tuple(support))
         silent = () if any(replace(self, wanted=False).truth_of(fact, index) for fact in candidates) else self.uncoded

@@ -228,7 +228,9 @@ class Drug:
                 support.append(Support(f"{self.mode}:{drug}", fact.ref, date.text if date else None, False, fact.matched_by_name))
             elif truth is None:
                 maybe_drugs.add(drug)
-                unsure.append(NotChecked(f"{self.mode}:{drug}", "dose, duration, date, reason or route not stated", fact.kind))
+                unsure.append(
+                    NotChecked(f"{self.mode}:{drug}", "dose, duration, date, reason or route not stated", fact.kind, on_file=True)
+                )
         if self.mode == "draft":
             services = self.draft_events(index)
             support.extend(services)

@@ -133,7 +133,9 @@ class Lab:
             return self.quiet(index)
         truth = self.judge(fact, index)
         if truth is None:
-            return Verdict(Presence.UNKNOWN, missing=(NotChecked(f"lab:{self.label}", "result not understood", "Observation"),))
+            return Verdict(
+                Presence.UNKNOWN, missing=(NotChecked(f"lab:{self.label}", "result not understood", "Observation", on_file=True),)
+            )
         if not truth:
             return Verdict(Presence.ABSENT)
         concept = min(fact.concepts & self.names)

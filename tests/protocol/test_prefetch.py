@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rules.findings import Evaluation
 from tests.support.doubles import AUTHORIZATION, COMPLETE, bundle, condition, order, outcome, patient, request
 from tests.support.service import Service
 
@@ -43,6 +44,13 @@ def test_a_bundle_is_accepted_where_the_patient_is_expected(service: Service) ->
 def test_a_missing_key_without_a_server_is_unknown(service: Service) -> None:
     service.cards(request(prefetch=without("observations")))
     assert service.knowledge.unread == {"Observation": "not sent with the request, and no FHIR server could be asked"}
+
+
+def test_an_empty_answer_says_to_programs_what_could_not_be_read(service: Service) -> None:
+    service.knowledge.answer = Evaluation((), (), relevant=False)
+    answer = service.hook(request(prefetch=without("observations"))).json()
+    assert answer == {"cards": [], "extension": {"io.github.neuromuscular-cds.not-read": {"types": ["Observation"]}}}
+    assert service.hook(request()).json() == {"cards": []}
 
 
 def test_a_missing_key_is_fetched_with_the_token(service: Service) -> None:

@@ -247,7 +247,7 @@ class Trial:
         speaking = tuple(one for one in rules if one.id == self.rule.id or one.id in self.above)
         engine = ReferenceEngine(compiled.program)
         matcher = Matcher(compiled.leaves, patterns)
-        return Bench(Evaluator(speaking, compiled, matcher, self.knowledge.terminology, engine, {}), mutant.rule)
+        return Bench(Evaluator(speaking, compiled, matcher, self.knowledge.terminology, engine, {}, {}), mutant.rule)
 
     def case(self, vignette: Vignette) -> Case:
         """Another vignette of this rule. Raises ValueError for a patient that cannot be built."""
