@@ -16,6 +16,7 @@ from cds_hooks.errors import SettingsError
 __all__ = ["connect", "named"]
 
 RECYCLE_S = 1800  # a connection is not kept for longer: firewalls and failovers cut old ones without a word
+PAGES_KIB = 128  # of an SQLite file, for each connection; the system keeps the rest once for all, and 2 MB each made workers grow for days
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -88,6 +89,7 @@ def _prepare_sqlite(connection: Any, timeout_s: float) -> None:  # noqa: ANN401 
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA cache_size=-{PAGES_KIB}")
     until = time.monotonic() + timeout_s
     while True:
         try:  # SQLite does not wait here when several processes open a new file at once

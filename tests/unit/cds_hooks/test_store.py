@@ -53,6 +53,14 @@ def test_sqlite_writes_ahead_and_waits_for_the_disk(tmp_path: Path) -> None:
     store.close()
 
 
+def test_the_pages_that_sqlite_keeps_do_not_make_a_worker_grow(tmp_path: Path) -> None:
+    store = database(tmp_path)
+    with store.begin() as one, store.reading() as another:
+        kept = [connection.exec_driver_sql("PRAGMA cache_size").scalar() for connection in (one, another)]
+    store.close()
+    assert kept == [-128, -128]  # KiB; two million bytes, as SQLite has it, for each of nine connections were 18 MB
+
+
 def test_a_saved_report_is_on_disk_when_save_returns(tmp_path: Path) -> None:
     store = database(tmp_path)
     save(store, [outcome()], service="s", caller="c", received=NOW)
