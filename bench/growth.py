@@ -120,7 +120,7 @@ def many(knowledge: Knowledge, times: int) -> Evaluator:
     matcher = Matcher(compiled.leaves, copier.patterns)
     typical = typical_facts(load_typical(HERE / "typical.toml"), matcher, knowledge.terminology)
     engine = build_engine("checked", compiled.program, typical=typical)
-    return Evaluator(rules, compiled, matcher, knowledge.terminology, engine, knowledge.site.budgets)
+    return Evaluator(rules, compiled, matcher, knowledge.terminology, engine, knowledge.site.budgets, knowledge.site.unasked)
 
 
 def with_rules(knowledge: Knowledge, calls: int) -> dict[str, dict[str, float]]:
