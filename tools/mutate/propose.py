@@ -19,6 +19,8 @@ from tools.mutate.vary import Limits, Pool, changes, in_words, leaves_of, limits
 
 __all__ = ["propose", "toml_of"]
 
+BORROWED = 40
+"""Patients of other rules that a rule without a card begins with."""
 BUILT = 0.6
 """How often several changes begin with what the conditions of one inclusion or exclusion look for."""
 TAKEN = 0.75
@@ -130,6 +132,9 @@ def _few(trial: Trial, caught: Sequence[Mutant], benches: Mapping[int, Bench | N
 def _stream(trial: Trial, limits: Limits, pool: Pool, dice: random.Random) -> Iterator[tuple[str, Vignette]]:
     """The rule's own vignettes, stated in full; then with one change, then with two and three at random."""
     bases = list(trial.rule.vignettes)
+    if trial.rule.card is None:  # what it concludes is seen in the patients of the rules that read it
+        others = [case.vignette for case, _ in trial.outputs]
+        bases += dice.sample(others, min(BORROWED, len(others)))
     single = [
         (f"{base.name}; {words}", replace(_plain(base), patient=patient, hook=hook))
         for base in bases

@@ -140,6 +140,7 @@ class Trial:
         self.above = above[rule.id]
         self.all = (self.below | self.above).union(*(below[name] for name in self.above)) - {rule.id}
         self.memos: dict[Leaf, Memo] = {}
+        self.year = next((one.on.year for other in (rule, *knowledge.rules) for one in other.vignettes), 2026)
         own = self._cases((rule,))
         others = self._cases(tuple(one for one in knowledge.rules if one.id in self.above))
         plain = Mutant("", "", "", False, rule)

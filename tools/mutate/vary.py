@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from rules.fhir_date import Duration
 from rules.model import Leaf, Rule, nodes_of
+from rules.speak import BORROWING
 from tools.mutate.satisfy import satisfying, steps
 from tools.mutate.trial import Trial
 
@@ -104,10 +105,10 @@ def limits_of(leaves: Sequence[Leaf], trial: Trial) -> Limits:
 def changes(base: Patient, hook: str, trial: Trial, limits: Limits, pool: Pool, dice: random.Random) -> Iterator[Change]:
     """One small change each."""
     rule = trial.rule
-    for other in (*sorted(rule.hooks), "encounter-start"):
+    for other in (*sorted(rule.hooks), *sorted(BORROWING)):
         if other != hook:
             yield f"on {other}", base, other
-    for words, patient in (*_person(base, limits), *_entry_changes(base, limits)):
+    for words, patient in (*_person(base, limits, trial.year), *_entry_changes(base, limits)):
         yield words, patient, hook
     for names in limits.names:
         for section, entry in pool.about(names, dice, 4):
@@ -119,11 +120,14 @@ def changes(base: Patient, hook: str, trial: Trial, limits: Limits, pool: Pool, 
         yield f"{name} not read", patient, hook
 
 
-def _person(base: Patient, limits: Limits) -> Iterator[tuple[str, Patient]]:
+def _person(base: Patient, limits: Limits, year: int) -> Iterator[tuple[str, Patient]]:
+    ageless = {name: value for name, value in base.items() if name not in {"age", "birth"}}
     for age in _near(limits.ages, least=0):
-        yield f"aged {age}", {**base, "age": str(age)}
+        yield f"aged {age}", {**ageless, "age": str(age)}
+        if age.unit == "year":
+            yield f"born in {year - age.count}", {**ageless, "birth": str(year - age.count)}
     if "age" in base:
-        yield "age not known", {name: value for name, value in base.items() if name != "age"}
+        yield "age not known", ageless
     for gender in ("female", "male"):
         if base.get("gender") != gender:
             yield gender, {**base, "gender": gender}
@@ -261,7 +265,11 @@ def smaller(patient: Patient) -> Iterator[Patient]:
 
 def in_words(patient: Patient, hook: str) -> str:
     """A patient as the name of a vignette."""
-    said = [hook, str(patient.get("gender", "sex unknown")), f"aged {patient['age']}" if "age" in patient else "age unknown"]
+    said = [
+        hook,
+        str(patient.get("gender", "sex unknown")),
+        f"aged {patient['age']}" if "age" in patient else f"born in {patient.get('birth', 'no known year')}",
+    ]
     for section, entry in entries(patient):
         where = [section] if section in {"drafts", "planned", "orders", "allergies", "family"} else []
         more = [str(value) for key, value in entry.items() if key not in {"concept", "gene"}] if isinstance(entry, Mapping) else []
