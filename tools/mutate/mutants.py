@@ -13,7 +13,7 @@ from rules.knowledge import Knowledge
 from rules.model import All, Any_, AtLeast, Branch, Derived, Leaf, Node, Not, Rule, nodes_of
 from rules.patterns import Context, Pattern, PatternError, build, predicate_of
 
-__all__ = ["KINDS", "Mutant", "mutants"]
+__all__ = ["KINDS", "Mutant", "leaves_in", "mutants", "words_of"]
 
 KINDS = ("drop", "flip", "threshold", "age", "window", "flag", "member", "hook", "stage", "block", "conclusion", "indicator")
 INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
@@ -106,7 +106,7 @@ class _Maker:
         """Patterns of conditions that no rule had before, None when the vocabulary refuses one; and the swap, if it is one."""
         if new is None or kind in {"drop", "flip"}:
             return {}, ()
-        before, after = list(_leaves(old)), list(_leaves(new))
+        before, after = list(leaves_in(old)), list(leaves_in(new))
         built: dict[Leaf, Pattern] = {}
         for leaf in after:
             key = Leaf(leaf.table, leaf.lifelong)
@@ -123,7 +123,7 @@ class _Maker:
 
     def vary(self, node: Node) -> Iterator[Variant]:
         """Every change of one condition."""
-        words = _words(node)
+        words = words_of(node)
         match node:
             case AtLeast(count, parts):
                 for step in (-1, 1):
@@ -260,15 +260,16 @@ def _rebuilt(node: Node, vary: Callable[[Node], Iterator[Variant]]) -> Iterator[
             return
 
 
-def _leaves(node: Node) -> Iterator[Leaf]:
+def leaves_in(node: Node) -> Iterator[Leaf]:
+    """Its single conditions, in order."""
     match node:
         case Leaf():
             yield node
         case Not(part):
-            yield from _leaves(part)
+            yield from leaves_in(part)
         case All(parts) | Any_(parts) | AtLeast(_, parts):
             for part in parts:
-                yield from _leaves(part)
+                yield from leaves_in(part)
         case _:
             return
 
@@ -289,7 +290,7 @@ def _table(leaf: Leaf) -> dict[str, object]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in leaf.table if key != "without"}
 
 
-def _words(node: Node) -> str:
+def words_of(node: Node) -> str:
     """A condition as the rule file has it, shortened."""
     if isinstance(node, Leaf):
         text = ", ".join(f"{key} = {list(value) if isinstance(value, tuple) else value!r}" for key, value in node.table)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
 
+from tools.members import pinned
 from tools.mutate.mutants import KINDS
 from tools.mutate.results import Equivalent, Result, Tried
 
@@ -39,8 +41,14 @@ def _pairs(results: Sequence[Result], *, members: bool) -> list[Pair]:
     return [(result.rule, one) for result in results for one in result.tried if (one.kind == "member") == members]
 
 
+def _listed(pairs: Sequence[Pair]) -> list[Pair]:
+    """A member that is taken out is also caught by the test of the pinned members, when they name it."""
+    known = {f"member: {name}: without {member}" for name, member in pinned()}
+    return [(rule, replace(one, caught="members.csv") if not one.caught and one.mutant in known else one) for rule, one in pairs]
+
+
 def figures(results: Sequence[Result], equivalent: Sequence[Equivalent]) -> dict[str, Figures]:
-    """`all` and `critical` without value-set members, which are a sample and stand alone."""
+    """`all` and `critical` without value-set members, which are a sample and stand alone: caught by vignettes, and by any test."""
     tried = _pairs(results, members=False)
     members = _pairs(results, members=True)
     return {
@@ -48,6 +56,7 @@ def figures(results: Sequence[Result], equivalent: Sequence[Equivalent]) -> dict
         "critical": Figures([pair for pair in tried if pair[1].critical], equivalent),
         "members": Figures(members, equivalent),
         "critical members": Figures([pair for pair in members if pair[1].critical], equivalent),
+        "members, with the pinned lists": Figures(_listed(members), equivalent),
     }
 
 

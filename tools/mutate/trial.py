@@ -23,6 +23,7 @@ from rules.load import load_rules
 from rules.match import Matcher
 from rules.model import STAGES, Leaf, Rule, Vignette
 from rules.patterns import Pattern, RecordIndex, Verdict
+from rules.speak import BORROWING
 from tools.mutate.mutants import Mutant, mutants
 
 __all__ = ["Outcome", "Trial", "relations"]
@@ -139,6 +140,7 @@ class Trial:
         self.above = above[rule.id]
         self.all = (self.below | self.above).union(*(below[name] for name in self.above)) - {rule.id}
         self.memos: dict[Leaf, Memo] = {}
+        self.year = next((one.on.year for other in (rule, *knowledge.rules) for one in other.vignettes), 2026)
         own = self._cases((rule,))
         others = self._cases(tuple(one for one in knowledge.rules if one.id in self.above))
         plain = Mutant("", "", "", False, rule)
@@ -154,11 +156,19 @@ class Trial:
     def run(self) -> Iterator[Outcome]:
         """Every mutant and what became of it."""
         for mutant in mutants(self.rule, self.knowledge):
-            yield self.outcome(mutant)
+            outcome = self.outcome(mutant)
+            if outcome.caught or mutant.kind != "hook" or not self._heard_without(mutant.change.removeprefix("without ")):
+                yield outcome
         for mutant in self._stages():
             outcome = self.outcome(mutant)
             if outcome.caught or not self._same_in(mutant.rule):
                 yield outcome
+
+    def _heard_without(self, hook: str) -> bool:
+        """A hook that borrows the safety rules of patient-view hears such a rule unnamed, unless it only informs (`rules.speak`)."""
+        rule = self.rule
+        borrowed = hook in BORROWING and rule.stage == "safety" and "patient-view" in rule.hooks
+        return borrowed and all(branch.indicator != "info" for branch in rule.branches if not branch.silent)
 
     def _same_in(self, moved: Rule | None) -> bool:
         """A rule in another stage is the same rule when it compiles there, reads the same, and does not speak or is not about safety:

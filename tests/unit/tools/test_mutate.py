@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,16 +11,19 @@ from pathlib import Path
 from rules.check import problem_of, run_vignettes
 from rules.engine.interface import Budget
 from rules.knowledge import Knowledge
-from rules.model import Rule
+from rules.model import Leaf, Rule
+from tools.members import pinned
 from tools.mutate.mutants import KINDS, mutants
 from tools.mutate.propose import propose, toml_of
 from tools.mutate.ratchet import keep, worse
 from tools.mutate.report import figures, survivors
 from tools.mutate.results import Equivalent, Result, Tried, equivalents, read, write
+from tools.mutate.satisfy import satisfying
 from tools.mutate.trial import Trial, relations
-from tools.mutate.vary import Pool
+from tools.mutate.vary import Pool, in_words, smaller
 
 RULE = "mmn-no-steroids-no-plex"
+DICE = random.Random(1)  # noqa: S311 - a search, not a secret
 
 
 @cache
@@ -146,3 +150,45 @@ def test_a_silent_branch_can_be_stated_too() -> None:
     tried = trial(one)
     said = tried.said(None, tried.case(vignette))
     assert problem_of(replace(vignette, blocks=clot.blocks, concludes=clot.concludes), *said) == ""
+
+
+def test_what_a_condition_looks_for_is_built_at_its_border_and_beside_it() -> None:
+    leaf = Leaf((("lab", "creatine-kinase"), ("upper_limits_above", 10), ("within", "7 days")), False)
+    found = list(satisfying(leaf, knowledge(), DICE))
+    assert {section for section, _ in found} == {"labs"}
+    assert {entry.get("when") for _, entry in found} == {None, "-6 days", "-7 days", "-8 days"}
+    assert {entry["value"] for _, entry in found} == {1800, 2000, 2200}
+    assert list(satisfying(Leaf((("age_from", "12 years"),), False), knowledge(), DICE)) == []
+
+
+def test_a_proposed_patient_has_nothing_that_could_go() -> None:
+    one = rule("mmn-no-steroids-no-plex")
+    tried = trial(replace(one, vignettes=one.vignettes[:2]))
+    alive = [outcome.mutant for outcome in tried.run() if not outcome.caught and outcome.mutant.kind == "flip"]
+    found = propose(tried, alive, Pool(knowledge().rules), 1.0, one.id)
+    assert found
+    for vignette in found:
+        assert vignette.name == f"pinned: {in_words(dict(vignette.patient), vignette.hook)}"
+    patient: dict[str, object] = {
+        "labs": [{"concept": "sodium", "value": 129, "unit": "mmol/L", "when": "-1 day"}],
+        "unread": ["Condition"],
+    }
+    assert list(smaller(patient)) == [
+        {"unread": ["Condition"]},
+        {"labs": [{"concept": "sodium", "when": "-1 day"}], "unread": ["Condition"]},
+        {"labs": [{"concept": "sodium", "value": 129, "unit": "mmol/L"}], "unread": ["Condition"]},
+        {"labs": [{"concept": "sodium", "value": 129, "unit": "mmol/L", "when": "-1 day"}]},
+    ]
+
+
+def test_a_hook_that_hears_the_rule_all_the_same_is_no_fault() -> None:
+    bare = trial(replace(rule("em-cord-cauda"), vignettes=()))
+    assert {outcome.mutant.change for outcome in bare.run() if outcome.mutant.kind == "hook"} == {"without patient-view"}
+
+
+def test_a_member_that_no_vignette_needs_is_caught_by_the_pinned_lists() -> None:
+    name, member = min(pinned())
+    tried = (Tried(f"member: {name}: without {member}", "member", False, "", ""), Tried("member: x: without y", "member", False, "", ""))
+    numbers = figures([Result("r", "d", 1.0, tried)], [])
+    assert numbers["members"].caught == 0
+    assert numbers["members, with the pinned lists"].caught == 1
