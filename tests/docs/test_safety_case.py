@@ -40,3 +40,15 @@ def test_every_test_that_the_security_page_names_exists() -> None:
     assert len(named) >= 60
     assert [name for name in named if not re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)] == []
     assert [path for path in re.findall(r"`(?:tests/)?(\w+/[\w/]+\.py)`", SECURITY) if not (ROOT / "tests" / path).exists()] == []
+
+
+def test_every_defect_of_durable_rules_has_a_containment_with_tests_that_exist() -> None:
+    page = (ROOT / "docs/explanation/two-engines.md").read_text(encoding="utf-8").partition("| defect |")[2]
+    rows = [line.strip("|").split("|") for line in page.splitlines()[2:] if line.startswith("| ")]
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(rows) >= 14
+    for defect, containment, tests in rows:
+        assert containment.strip(), defect
+        named = re.findall(r"`(test_\w+)`", tests)
+        assert named, defect
+        assert [name for name in named if not re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)] == []
