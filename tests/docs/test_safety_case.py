@@ -34,6 +34,21 @@ def test_every_control_has_tests_that_exist(control: str) -> None:
             assert re.search(rf"^(async )?def {function}\(", source, re.MULTILINE), named
 
 
+def test_controls_stand_once_and_below_the_hazards() -> None:
+    controls = [row.start() for row in re.finditer(r"^\| C-\d\d \|", TEXT, re.MULTILINE)]
+    assert len(CONTROLS) == len(controls)
+    assert min(controls) > TEXT.index("## Controls") > TEXT.rindex("\n| H-")
+
+
+def test_the_page_says_that_no_rule_is_reviewed_and_the_list_says_so_of_each() -> None:
+    """When a clinician has reviewed a rule, this fails until the page says which state is true."""
+    listed = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
+    rules = re.findall(r"^## ", listed, re.MULTILINE)
+    assert len(re.findall("^- review: not yet clinically reviewed;", listed, re.MULTILINE)) == len(rules)
+    assert len(rules) > 300
+    assert "every one is unreviewed" in TEXT
+
+
 def test_every_test_that_the_security_page_names_exists() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", SECURITY)
