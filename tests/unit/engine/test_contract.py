@@ -108,7 +108,7 @@ def test_a_fact_that_a_clause_could_conclude_keeps_its_own_value_when_the_clause
 def test_a_cycle_is_followed_however_many_clauses_fired_before_it(kind: Kind, others: int) -> None:
     before = [clause(f"b{n}", f"a{n + 1}", f"a{n}") for n in range(others)]
     ring = [clause("c", "h", "i"), clause("d", "i", "h"), clause("e", "h", f"a{others}")]
-    engine = build_engine(kind, program([*before, *ring]))
+    engine = build_engine(kind, program(before, ring))
     assert run(engine, "", "a0").fired_possible == (*(one.id for one in before), "c", "d", "e")
     assert run(engine, "a0").fired == (*(one.id for one in before), "c", "d", "e")
 
