@@ -7,10 +7,11 @@ from random import Random
 
 import pytest
 
+from rules.engine import build_engine
 from rules.engine.background import NOTHING, Background, nearest
 from rules.engine.interface import Facts
 from rules.engine.reference import ReferenceEngine
-from tests.unit.engine.back_ends import AMPLE, clause, program
+from tests.unit.engine.back_ends import AMPLE, KINDS, Kind, clause, program
 
 NONE: frozenset[str] = frozenset()
 
@@ -95,19 +96,22 @@ def test_the_choice_is_the_one_that_counting_every_place_makes() -> None:
         assert found is next(one for one in known if distance(one.facts, own) == distance(found.facts, own))
 
 
-def test_what_a_typical_patient_concludes_does_not_stick_to_another() -> None:
-    """Every patient as a typical one, every other as the one who is asked about: as without typical patients."""
-    rules = program(
-        [clause("c", "block", "mg"), clause("d", "gate", "renal"), clause("e", "block", "achr", unless="als")],
-        [clause("f", "card", "adult", unless="block"), clause("g", "ask", "adult", open_="gate"), clause("h", "card", "crisis")],
-    )
-    everyone = [
-        facts(" ".join(sure), unknown)
-        for sure in product(["adult", ""], ["mg", "als", ""], ["crisis", ""])
-        for unknown in ("", "renal achr")
-    ]
-    alone = ReferenceEngine(rules)
-    for typical in everyone:
-        engine = ReferenceEngine(rules, [typical])
-        for own in everyone:
+RULES = program(
+    [clause("c", "block", "mg"), clause("d", "gate", "renal"), clause("e", "block", "achr", unless="als")],
+    [clause("f", "card", "adult", unless="block"), clause("g", "ask", "adult", open_="gate"), clause("h", "card", "crisis")],
+)
+EVERYONE = [
+    facts(" ".join(sure), unknown)
+    for sure in product(["adult", ""], ["mg", "als", ""], ["crisis", "renal", ""], ["block gate", "gate", ""])
+    for unknown in ("", "renal achr block")
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_typical_patients_conclude_does_not_stick_to_another(kind: Kind) -> None:
+    """Three typical patients, each solved from the nearest before it; everybody asked about gets what he gets without them."""
+    alone = ReferenceEngine(RULES)
+    for at in range(0, len(EVERYONE), 12 if kind == "reference" else 36):
+        engine = build_engine(kind, RULES, typical=[EVERYONE[at], EVERYONE[at - 7], EVERYONE[at - 13]])
+        for own in EVERYONE:
             assert engine.run(*own, AMPLE) == alone.run(*own, AMPLE)
