@@ -14,7 +14,7 @@ ifneq ($(shell cat .venv/.place 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-population serve test test-kill test-population check check-deploy format bench bench-population docs site engine-million metamorphic mutate-knowledge fuzz test-reference-engine sbom lock clean
+.PHONY: help setup setup-population serve test test-kill test-population check check-deploy format bench bench-population docs site engine-million metamorphic mutate-knowledge replay fuzz test-reference-engine sbom lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z][a-z<>-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -85,6 +85,9 @@ metamorphic: $(READY) ## Ask about every invented patient changed in ways that m
 
 mutate-knowledge: $(READY) ## Plant faults in every rule; which ones no vignette notices (ARGS="--only RULE --named")
 	@$(BIN)/python -m tools.mutate $(ARGS)
+
+replay: $(READY) ## What an earlier build said of every invented patient, against this one (FROM=v0.1.0)
+	@$(BIN)/python -m tools.replay "$(or $(FROM),$(error say which build: make replay FROM=<tag or commit>))"
 
 fuzz: .venv/.ready-assurance ## Fuzz bodies, feedback, extraction, rules and every endpoint (FUZZ_SECONDS=60 for each)
 	@for target in body request feedback extraction evaluation; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done

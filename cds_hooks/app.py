@@ -254,7 +254,7 @@ def _handle_errors(app: FastAPI, metrics: Metrics, offered: Mapping[str, Service
     """Every error has one shape on the wire; the framework's own texts repeat what was sent and are not used."""
 
     def answer(request: Request, error: ServiceError) -> Response:
-        if request.url.path.startswith("/cds-services"):
+        if request.scope["path"].startswith("/cds-services"):
             named = str(request.path_params.get("service_id"))
             service = named if named in offered else "none"
             metrics.calls.labels(service, str(error.status)).inc()

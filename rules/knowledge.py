@@ -102,7 +102,7 @@ class Knowledge:
             unmade = sorted(name for name in facts if folder is None and f"fact:{name}" not in compiled.producers)
             problems += [f"settings: thresholds.{table}.{name}: no rule concludes it" for name in unmade]
         known = {rule.id for rule in loaded.rules}
-        for key, names in (("off", site.off), ("unwatched", site.unwatched)):
+        for key, names in (("off", site.off), ("unwatched", site.unwatched), ("reviewers", site.reviewers.keys())):
             problems += [f"site settings: {key}: {name!r} is not a rule" for name in sorted(names - known)]
         if problems:
             raise KnowledgeError(tuple(problems))

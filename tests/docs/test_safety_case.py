@@ -34,9 +34,36 @@ def test_every_control_has_tests_that_exist(control: str) -> None:
             assert re.search(rf"^(async )?def {function}\(", source, re.MULTILINE), named
 
 
+def test_controls_stand_once_and_below_the_hazards() -> None:
+    controls = [row.start() for row in re.finditer(r"^\| C-\d\d \|", TEXT, re.MULTILINE)]
+    assert len(CONTROLS) == len(controls)
+    assert min(controls) > TEXT.index("## Controls") > TEXT.rindex("\n| H-")
+
+
+def test_the_page_says_that_no_rule_is_reviewed_and_the_list_says_so_of_each() -> None:
+    """When a clinician has reviewed a rule, this fails until the page says which state is true."""
+    listed = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
+    rules = re.findall(r"^## ", listed, re.MULTILINE)
+    assert len(re.findall("^- review: not yet clinically reviewed;", listed, re.MULTILINE)) == len(rules)
+    assert len(rules) > 300
+    assert "every one is unreviewed" in TEXT
+
+
 def test_every_test_that_the_security_page_names_exists() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", SECURITY)
     assert len(named) >= 60
     assert [name for name in named if not re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)] == []
     assert [path for path in re.findall(r"`(?:tests/)?(\w+/[\w/]+\.py)`", SECURITY) if not (ROOT / "tests" / path).exists()] == []
+
+
+def test_every_defect_of_durable_rules_has_a_containment_with_tests_that_exist() -> None:
+    page = (ROOT / "docs/explanation/two-engines.md").read_text(encoding="utf-8").partition("| defect |")[2]
+    rows = [line.strip("|").split("|") for line in page.splitlines()[2:] if line.startswith("| ")]
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(rows) >= 14
+    for defect, containment, tests in rows:
+        assert containment.strip(), defect
+        named = re.findall(r"`(test_\w+)`", tests)
+        assert named, defect
+        assert [name for name in named if not re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)] == []

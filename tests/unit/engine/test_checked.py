@@ -58,6 +58,7 @@ def test_a_difference_is_an_error_that_names_the_clauses(spoil: Callable[[Outcom
         run(checked(spoil), "a secret-fact", "x")
     assert caught.value.kind == "difference"
     assert caught.value.clauses == clauses
+    assert str(caught.value).endswith(f"reference and faulty differ in {len(clauses)} clauses" if clauses else "differ in what holds")
     assert "reference and faulty differ" in str(caught.value)
     assert "secret" not in str(caught.value)
 

@@ -94,6 +94,26 @@ def test_a_clause_fires_although_its_conclusion_was_a_fact(kind: Kind) -> None:
 
 
 @every_kind
+def test_a_fact_that_a_clause_could_conclude_keeps_its_own_value_when_the_clause_is_silent(kind: Kind) -> None:
+    engine = build_engine(kind, program([clause("c", "h", "a", unless="x")]))
+    for unknown in ("h", "h a", "h x"):
+        assert run(engine, "", unknown).sure == set()
+        assert "h" in run(engine, "", unknown).possible
+    assert run(engine, "h").sure == {"h"}
+    assert run(engine, "h a x").sure == {"h", "a", "x"}
+
+
+@every_kind
+@pytest.mark.parametrize("others", range(4))
+def test_a_cycle_is_followed_however_many_clauses_fired_before_it(kind: Kind, others: int) -> None:
+    before = [clause(f"b{n}", f"a{n + 1}", f"a{n}") for n in range(others)]
+    ring = [clause("c", "h", "i"), clause("d", "i", "h"), clause("e", "h", f"a{others}")]
+    engine = build_engine(kind, program(before, ring))
+    assert run(engine, "", "a0").fired_possible == (*(one.id for one in before), "c", "d", "e")
+    assert run(engine, "a0").fired == (*(one.id for one in before), "c", "d", "e")
+
+
+@every_kind
 def test_a_clause_without_conditions_always_fires(kind: Kind) -> None:
     outcome = run(build_engine(kind, program([clause("c", "h"), clause("d", "i", "h")])), "")
     assert outcome.sure == {"h", "i"}

@@ -239,3 +239,24 @@ def test_a_genetics_panel_gathers_gene_and_significance(read: Read) -> None:
     assert (whole.concepts, whole.answers) == (names("gene-studied", "variant-significance", "gene-copies"), names("SOD1", "pathogenic"))
     assert [part.concepts for part in parts] == [names("gene-studied"), names("variant-significance"), names("gene-copies")]
     assert whole.value == Quantity(Decimal(2), "1")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"valueSampledData": {"origin": quantity(0, "mV"), "period": 10, "dimensions": 1, "data": "1 2 9 2 1"}},
+        {"valueAttachment": {"contentType": "image/png", "data": "iVBORw0KGgo="}},
+        {"extension": [{"url": "http://example.org/curve", "valueString": "9.9 mg/dL"}]},
+    ],
+    ids=["curve", "attachment", "extension"],
+)
+def test_a_curve_or_an_image_is_no_result(read: Read, content: Json) -> None:
+    """Signals and images are not read (SAFETY.md, contraindicated use)."""
+    found = observation(read, **content)
+    assert (found.value, found.interpretation, found.answers, found.truth) == (None, names(), names(), None)
+
+
+@pytest.mark.parametrize("kind", ["Media", "DocumentReference", "Binary"])
+def test_what_holds_an_image_or_a_document_says_nothing(read: Read, kind: str) -> None:
+    described = resource(kind, status="completed", code=cc(CREATININE), type=cc(ALS), content={"contentType": "image/png"}, data="AA==")
+    assert read(described) == read()

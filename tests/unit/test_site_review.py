@@ -1,0 +1,48 @@
+"""Clinical review at a site: who looked at a rule, and rules that may not speak before somebody did."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rules.knowledge import Knowledge
+from rules.load import KnowledgeError
+from rules.site import Site
+
+PATHWAYS = Path(__file__).parents[2] / "rules" / "pathways"
+NAMES = ("dmt-als-riluzole", "ref-peg-als")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two rules."""
+    for name in NAMES:
+        [found] = PATHWAYS.rglob(f"{name}.toml")
+        shutil.copy(found, tmp_path)
+    return tmp_path
+
+
+def speaking(folder: Path, **site: object) -> list[str]:
+    known = Knowledge.load(folder, engine="reference", site=replace(Site.load(), **site))  # type: ignore[arg-type]
+    return sorted(rule.id for rule in known.rules)
+
+
+def test_as_it_comes_every_rule_speaks_and_none_is_reviewed(folder: Path) -> None:
+    known = Knowledge.load(folder, engine="reference")
+    assert sorted(rule.id for rule in known.rules) == sorted(NAMES)
+    assert {rule.review.checked_by for rule in known.rules} == {""}
+
+
+def test_a_site_that_demands_a_review_hears_reviewed_rules_only(folder: Path) -> None:
+    assert speaking(folder, require_review=True) == []
+    assert speaking(folder, require_review=True, reviewers={"ref-peg-als": "Dr Invented, neurology"}) == ["ref-peg-als"]
+    assert speaking(folder, reviewers={"ref-peg-als": "Dr Invented, neurology"}) == sorted(NAMES)
+
+
+def test_a_review_of_a_rule_that_does_not_exist_is_a_problem(folder: Path) -> None:
+    """A misspelt id would leave the rule silent, or unreviewed, without a word."""
+    with pytest.raises(KnowledgeError, match="site settings: reviewers: 'ref-peg-alz' is not a rule"):
+        speaking(folder, reviewers={"ref-peg-alz": "Dr Invented, neurology"})
