@@ -180,6 +180,17 @@ def test_a_rule_page_tells_the_version_history_newest_first(tmp_path: Path, know
         assert "Version 1.0.0, the first" in text_of(site.page("/rules/mon-vaccine"))
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("mg-gen-first-line", "Population: age 18 or older; pregnancy: “MG and pregnancy” replaces."),
+        ("mg-ocular-immunosuppression", "Population: age 18 or older (children: “Juvenile ocular MG”)."),
+    ],
+)
+def test_whom_a_rule_is_for_is_told_in_words(site: Site, rule: str, said: str) -> None:
+    assert said in text_of(site.page(f"/rules/{rule}"))
+
+
 def test_a_rule_page_can_be_printed_whole(site: Site) -> None:
     assert '<script type="module" src="/static/print.js">' in site.page("/rules/mg-gen-first-line")
     assert "beforeprint" in site.get("/static/print.js").body.decode()
