@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import tempfile
 import time
@@ -46,9 +47,12 @@ def pages(slowest: int = 12) -> dict[str, dict[str, float]]:
         app = create_app(Settings(database_url=f"sqlite:///{folder}/bench.sqlite3"), knowledge, extend=mount)
         parts: Parts = app.state.parts
         parts.database.open()
+        gc.collect()
+        gc.freeze()  # as the service does (cds_hooks.app.from_environment)
         try:
             found = asyncio.run(_open(app, list(_paths(knowledge))))
         finally:
+            gc.unfreeze()
             parts.writer.close()
             parts.database.close()
     found.sort(key=lambda one: -one.first_ms)
