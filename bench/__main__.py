@@ -12,24 +12,28 @@ from rich.console import Console
 from bench.codes import codes
 from bench.cpu import cpu
 from bench.latency import latency
+from bench.pages import pages
 from bench.report import PAGE, RESULTS, page, save
 from bench.soak import soak
 from bench.start import start
 
-WHAT = ("cpu", "latency", "start", "soak", "codes")
+WHAT = ("cpu", "latency", "start", "soak", "codes", "pages")
 
 
 def main(
-    what: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(WHAT)}. Without any: all but soak and codes.")] = None,
+    what: Annotated[
+        list[str] | None, typer.Argument(help=f"Which of {', '.join(WHAT)}. Without any: all but soak, codes and pages.")
+    ] = None,
     calls: Annotated[int, typer.Option(min=1, help="Calls per measurement of cpu and latency.")] = 300,
     soak_calls: Annotated[int, typer.Option(min=10, help="Calls of the soak.")] = 100_000,
 ) -> None:
     """Measure the service: CPU per call, latency against a constant card, start, memory and mixed-up patients,
-    and building an index of vocabulary releases of full size.
+    building an index of vocabulary releases of full size, and opening every page.
 
     Results: bench/results/latest.json and docs/reference/performance.md.
 
     Examples: python -m bench | python -m bench cpu --calls 1000 | python -m bench soak | python -m bench codes
+    | python -m bench pages
     """
     chosen = what or ["cpu", "latency", "start"]
     unknown = [name for name in chosen if name not in WHAT]
@@ -47,6 +51,8 @@ def main(
                 results[name] = start()
             case "codes":
                 results[name] = codes()
+            case "pages":
+                results[name] = pages()
             case _:
                 results[name] = soak(soak_calls)
     save(results)

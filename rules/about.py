@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -102,7 +103,8 @@ class About:
 
 def about(knowledge: Knowledge, rule: Rule) -> About:
     """Tell one rule of `knowledge`."""
-    words = Words(knowledge.terminology, knowledge.site.thresholds, _titles(knowledge))
+    titles = _titles(knowledge)
+    words = Words(knowledge.terminology, knowledge.site.thresholds, titles)
     card = rule.card
     return About(
         id=rule.id,
@@ -113,7 +115,7 @@ def about(knowledge: Knowledge, rule: Rule) -> About:
         stage=rule.stage,
         area=rule.area,
         hooks=tuple(sorted(rule.hooks)),
-        population=rule.population,
+        population=_population(rule.population, titles),
         line=rule.line,
         draft_reason=rule.draft_reason,
         indicator=card.indicator if card else "",
@@ -131,6 +133,13 @@ def about(knowledge: Knowledge, rule: Rule) -> About:
         due=rule.review.next.isoformat(),
         vignettes=tuple(VignetteAbout(one.name, one.hook, one.on.isoformat(), one.patient, one.expect) for one in rule.vignettes),
     )
+
+
+def _population(text: str, titles: Mapping[str, str]) -> str:
+    """The specification's words for whom a rule is for, without its signs and rule ids: `AGE>=18; pregnancy -> mg-pregnancy replaces`."""
+    text = re.sub(r"AGE>=(\d+)|>=(\d+) y\b", lambda found: f"age {found[1] or found[2]} or older", text)
+    text = re.sub(r"[a-z]+(?:-[a-z0-9]+)+", lambda found: f"“{titles[found[0]]}”" if found[0] in titles else found[0], text)
+    return text.replace(" -> ", ": ").replace(">=", "≥")
 
 
 def _titles(knowledge: Knowledge) -> dict[str, str]:

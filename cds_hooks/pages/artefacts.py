@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlencode
 
 import orjson
@@ -17,10 +18,13 @@ from rules.publish.code_system import code_system
 from rules.publish.library import library
 from rules.publish.plan_definition import Json, plan_definition, published_rules
 from rules.publish.questionnaires import questionnaires
-from rules.publish.value_set import names_read, value_set
+from rules.publish.value_set import identifier, names_read, value_set
 
 __all__ = ["Artefacts", "artefacts", "capability"]
 
+Makers = Mapping[str, Callable[[], Json]]
+
+KINDS = ("CodeSystem", "Library", "PlanDefinition", "Questionnaire", "ValueSet")
 MEDIA_TYPE = "application/fhir+json"
 PARAMETERS = ("_id", "url", "name", "status")
 PAGE = 50
@@ -29,14 +33,23 @@ MOST = 500
 
 def artefacts(knowledge: Knowledge, base_url: str) -> dict[str, dict[str, Json]]:
     """Every resource by type and id."""
-    makers: Mapping[str, Callable[[], list[Json]]] = {
-        "CodeSystem": lambda: [code_system(knowledge)],
-        "Library": lambda: [library(knowledge)],
-        "PlanDefinition": lambda: [plan_definition(knowledge, rule, base_url) for rule in published_rules(knowledge)],
-        "Questionnaire": lambda: list(questionnaires(knowledge).values()),
-        "ValueSet": lambda: [value_set(knowledge, name) for name in names_read(knowledge)],
+    makers = _makers(knowledge, base_url)
+    return {kind: {name: make() for name, make in makers[kind]().items()} for kind in KINDS}
+
+
+def _makers(knowledge: Knowledge, base_url: str) -> Mapping[str, Callable[[], Makers]]:
+    """By type, how each of its resources is made: all together take a third of a second, one a millisecond."""
+    return {
+        "CodeSystem": lambda: _whole([code_system(knowledge)]),
+        "Library": lambda: _whole([library(knowledge)]),
+        "PlanDefinition": lambda: {rule.id: partial(plan_definition, knowledge, rule, base_url) for rule in published_rules(knowledge)},
+        "Questionnaire": lambda: _whole(questionnaires(knowledge).values()),
+        "ValueSet": lambda: {identifier(name): partial(value_set, knowledge, name) for name in names_read(knowledge)},
     }
-    return {kind: {str(one["id"]): one for one in make()} for kind, make in makers.items()}
+
+
+def _whole(made: Iterable[Json]) -> Makers:
+    return {str(one["id"]): partial(dict, one) for one in made}
 
 
 def capability(kinds: tuple[str, ...], version: str, base_url: str) -> Json:
@@ -69,49 +82,66 @@ def capability(kinds: tuple[str, ...], version: str, base_url: str) -> Json:
     }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Artefacts:
-    """GET /fhir/metadata, /fhir/{kind} and /fhir/{kind}/{id}. Made when first asked for: few sites ever do."""
+    """GET /fhir/metadata, /fhir/{kind} and /fhir/{kind}/{id}. Each resource is made when first asked for: few sites ever do."""
 
     knowledge: Knowledge
     base_url: str
-    _made: dict[str, dict[str, Json]] | None = None
-
-    async def _all(self) -> dict[str, dict[str, Json]]:
-        if self._made is None:
-            self._made = await asyncio.to_thread(artefacts, self.knowledge, self.base_url)
-        return self._made
+    _named: dict[str, Makers] = field(default_factory=dict)
+    _made: dict[tuple[str, str], Json] = field(default_factory=dict)
 
     async def metadata(self, _request: Request) -> Response:
         """The CapabilityStatement."""
-        return _answer(capability(tuple(await self._all()), self.knowledge.version, self.base_url))
+        return _answer(capability(KINDS, self.knowledge.version, self.base_url))
 
     async def read(self, request: Request) -> Response:
         """One resource; raises NotFound."""
-        found = (await self._all()).get(request.path_params["kind"], {}).get(request.path_params["id"])
-        if found is None:
+        kind, name = request.path_params["kind"], request.path_params["id"]
+        if name not in await self._names(kind):
             raise NotFound
-        return _answer(found)
+        return _answer((await self._resources(kind, [name]))[0])
 
     async def search(self, request: Request) -> Response:
         """A searchset: `_id`, `url`, `status` exactly, `name` from the beginning of name or title; `_count` and `_offset` page."""
         kind = request.path_params["kind"]
-        if kind not in (known := await self._all()):
-            raise NotFound
+        names = list(await self._names(kind))
         wanted = {name: request.query_params[name] for name in PARAMETERS if name in request.query_params}
-        found = [one for one in known[kind].values() if all(_matches(one, name, value) for name, value in wanted.items())]
+        if wanted:
+            names = [
+                name
+                for name, one in zip(names, await self._resources(kind, names), strict=True)
+                if all(_matches(one, parameter, value) for parameter, value in wanted.items())
+            ]
         count, start = _number(request, "_count", PAGE), _number(request, "_offset", 0)
         count = min(count, MOST)
         link = [{"relation": "self", "url": f"{self.base_url}/fhir/{kind}?{urlencode({**wanted, '_count': count, '_offset': start})}"}]
-        if start + count < len(found) and count:
+        if start + count < len(names) and count:
             following = urlencode({**wanted, "_count": count, "_offset": start + count})
             link.append({"relation": "next", "url": f"{self.base_url}/fhir/{kind}?{following}"})
         entries = [
             {"fullUrl": f"{self.base_url}/fhir/{kind}/{one['id']}", "resource": one, "search": {"mode": "match"}}
-            for one in found[start : start + count]
+            for one in await self._resources(kind, names[start : start + count])
         ]
-        bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": link}
+        bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(names), "link": link}
         return _answer({**bundle, **({"entry": entries} if entries else {})})
+
+    async def _names(self, kind: str) -> Makers:
+        """The resources of a type by id; raises NotFound for a type that is not served."""
+        if kind not in KINDS:
+            raise NotFound
+        if kind not in self._named:
+            self._named[kind] = await asyncio.to_thread(_makers(self.knowledge, self.base_url)[kind])
+        return self._named[kind]
+
+    async def _resources(self, kind: str, names: Sequence[str]) -> list[Json]:
+        """In this order; what was made before is kept."""
+        makers = self._named[kind]
+        missing = [name for name in names if (kind, name) not in self._made]
+        if missing:
+            made = await asyncio.to_thread(lambda: [makers[name]() for name in missing])
+            self._made.update(zip([(kind, name) for name in missing], made, strict=True))
+        return [self._made[kind, name] for name in names]
 
 
 def _answer(resource: Json) -> Response:

@@ -45,6 +45,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     app.add_route("/demo/cards", _route(demo.show), methods=["POST"])
     app.add_route("/rules", listing.show, methods=["GET"])
     app.add_route("/rules/{rule_id}", rule.show, methods=["GET"])
+    app.add_route("/rules/{rule_id}/vignettes", _route(rule.vignettes), methods=["GET"])
     app.add_route("/insights", _route(sums.show), methods=["GET"])
     app.add_route("/insights.csv", _route(sums.download), methods=["GET"])
     app.add_route("/leaflets", _route(leaflets.list), methods=["GET"])

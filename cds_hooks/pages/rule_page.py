@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,20 +27,20 @@ __all__ = ["RulePage"]
 
 @dataclass(frozen=True, slots=True)
 class RulePage:
-    """Vignettes are run when a page is first asked for, and their results kept: knowledge does not change while the service runs."""
+    """Vignettes are run apart from the page, when first asked for, and kept: knowledge does not change while the service runs."""
 
     knowledge: Knowledge
     pages: Pages
     clock: Callable[[], datetime]
     history: Mapping[str, tuple[Past, ...]]
     results: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def show(self, request: Request) -> Response:
         """GET /rules/{rule_id}; a function that waits for no network, so the server runs it in a thread."""
-        identifier = str(request.path_params["rule_id"])[:200]
-        rule = self.knowledge.rule(identifier)
-        if rule is None:
-            return self._unknown(identifier)
+        rule = self._rule(request)
+        if isinstance(rule, Response):
+            return rule
         told = about(self.knowledge, rule)
         return self.pages.html(
             "rule.html",
@@ -51,17 +52,31 @@ class RulePage:
             attributes=attributes(self.knowledge, rule, told),
             chain=neighbours(self.knowledge, rule),
             codes=codes_of(rule, self.knowledge.terminology),
-            results=self._results(rule),
+            results=self.results.get(rule.id) if rule in self.knowledge.rules else {},
             history=self.history.get(rule.id, ()),
         )
 
-    def _results(self, rule: Rule) -> Mapping[str, str]:
-        """By vignette, what went wrong, empty when it did what was expected; nothing for a rule that does not speak here."""
-        if rule not in self.knowledge.rules:
-            return {}
-        if rule.id not in self.results:
-            self.results[rule.id] = {one.vignette: one.problem for one in run_vignettes(self.knowledge, (rule,))}
-        return self.results[rule.id]
+    async def vignettes(self, request: Request) -> Response:
+        """GET /rules/{rule_id}/vignettes: what each vignette does on this service. One rule runs at a time, so that many readers do not
+        take the threads and the processor from calls."""
+        rule = self._rule(request)
+        if isinstance(rule, Response):
+            return rule
+        speaks = rule in self.knowledge.rules
+        if speaks and rule.id not in self.results:
+            async with self.one_at_a_time:
+                if rule.id not in self.results:
+                    self.results[rule.id] = await asyncio.to_thread(self._run, rule)
+        return self.pages.html("vignettes.html", rule=about(self.knowledge, rule), results=self.results[rule.id] if speaks else {})
+
+    def _run(self, rule: Rule) -> Mapping[str, str]:
+        """By vignette, what went wrong, empty when it did what was expected."""
+        return {one.vignette: one.problem for one in run_vignettes(self.knowledge, (rule,))}
+
+    def _rule(self, request: Request) -> Rule | Response:
+        """The rule of the path, or the page that says there is none."""
+        identifier = str(request.path_params["rule_id"])[:200]
+        return self.knowledge.rule(identifier) or self._unknown(identifier)
 
     def _unknown(self, identifier: str) -> Response:
         near = get_close_matches(identifier, [rule.id for rule in self.knowledge.every], n=5, cutoff=0.5)

@@ -18,6 +18,8 @@ from cds_hooks.settings import Settings
 from rules.knowledge import Knowledge
 from tests.browser.chromium import Browser
 
+PICTURES = Path(__file__).parents[2] / "build" / "pictures"
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -51,6 +53,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder for screenshots."""
-    return tmp_path
+def pictures() -> Path:
+    """The folder of the screenshots, which are kept to be looked at: build/pictures."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return PICTURES

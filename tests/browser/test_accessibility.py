@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -11,19 +13,28 @@ from tests.browser.conftest import Running
 
 CHARTS = ("/?patient=mg_generalised_new", "/?patient=mg_crisis", "/?patient=healthy_adult")
 LEAFLETS = ("/leaflets", "/leaflets/muscle-diseases")
-PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", "/rules/mg-gen-first-line", "/rules/no-such-rule", "/docs", "/insights", *LEAFLETS)
+RULES = ("/rules/mg-gen-first-line", "/rules/em-mg-crisis", "/rules/mg-gen-first-line/vignettes", "/rules/no-such-rule")
+PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", *RULES, "/docs", "/insights", "/suppressed", *LEAFLETS)
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
+def named(path: str) -> str:
+    """The name of a page's picture."""
+    return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "start"
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark")])
 @pytest.mark.parametrize("path", PATHS)
 def test_axe_finds_nothing_serious(
-    running: Running, browser: Browser, path: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+    running: Running, browser: Browser, pictures: Path, path: str, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:
     with browser.tab(running.url, size=size, scheme=scheme) as tab:
         tab.open(path)
+        tab.page.wait_for_load_state("networkidle")  # a rule page loads its vignettes
+        tab.page.screenshot(path=pictures / f"{named(path)}-{'wide' if size == WIDE else 'phone'}-{scheme}.png", full_page=True)
         tab.troubles = [one for one in tab.troubles if "404" not in one]  # Chromium notes the page that is meant to be missing
         tab.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         assert tab.violations() == []
+        assert tab.overflow() <= 0
 
 
 def test_axe_would_find_a_picture_without_words(running: Running, browser: Browser) -> None:

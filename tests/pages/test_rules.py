@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from cds_hooks.pages.page import Pages
+from cds_hooks.pages.rule_page import RulePage
+from rules.check import VignetteResult
 from rules.history import Past
 from rules.knowledge import Knowledge
+from rules.model import Rule
 from tests.pages.conftest import Site, running, text_of
 
 ATTRIBUTES = (
@@ -17,8 +26,7 @@ ATTRIBUTES = (
 )  # fmt: skip
 
 
-def test_every_rule_is_on_the_list_and_has_a_page(site: Site, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", lambda _knowledge, _rules: iter(()))  # they have tests of their own
+def test_every_rule_is_on_the_list_and_has_a_page(site: Site, knowledge: Knowledge) -> None:
     listed = site.page("/rules")
     for rule in knowledge.every:
         assert f'href="/rules/{rule.id}"' in listed
@@ -37,12 +45,61 @@ def test_a_rule_page_says_when_it_fires_what_it_proposes_and_what_it_rests_on(si
         "Strength:",
         "Next review",
         "Not yet clinically reviewed",
-        "as expected",
         "S-MG2020",
         "When data are missing",
     ):
         assert said in page
-    assert "differs" not in page
+
+
+def test_vignettes_are_run_when_asked_for_and_then_kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = text_of(site.page("/rules/mg-gen-first-line"))
+    assert "Run them now" in before
+    assert "not yet run" in before
+    ran = text_of(site.page("/rules/mg-gen-first-line/vignettes"))
+    assert "as expected" in ran
+    assert "differs" not in ran
+    monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", None)
+    assert text_of(site.page("/rules/mg-gen-first-line/vignettes")) == ran
+    after = text_of(site.page("/rules/mg-gen-first-line"))
+    assert "as expected" in after
+    assert "Run them now" not in after
+    assert site.get("/rules/no-such-rule/vignettes").status == 404
+
+
+def test_a_vignette_that_differs_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_knowledge: Knowledge, rules: tuple[Rule, ...]) -> list[VignetteResult]:
+        return [VignetteResult(rules[0].id, one.name, "found <silent>") for one in rules[0].vignettes]
+
+    monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", wrong)
+    assert "differs found <silent>" in text_of(site.page("/rules/mg-gen-first-line/vignettes"))
+
+
+def test_a_rule_that_does_not_speak_runs_no_vignettes(site: Site, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knowledge, "rules", tuple(rule for rule in knowledge.rules if rule.id != "mg-gen-first-line"))
+    monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", None)
+    for path in ("/rules/mg-gen-first-line", "/rules/mg-gen-first-line/vignettes"):
+        page = text_of(site.page(path))
+        assert "not run: the rule does not speak here" in page
+        assert "Run them now" not in page
+
+
+def test_many_who_ask_at_once_run_the_vignettes_once(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def slow(_knowledge: Knowledge, rules: tuple[Rule, ...]) -> list[VignetteResult]:
+        ran.append(rules[0].id)
+        sleep(0.05)
+        return []
+
+    monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", slow)
+    page = RulePage(knowledge, Pages({"version": "1", "base_url": "", "docs": False}), lambda: datetime.now(UTC), {})
+    asked = [Request({"type": "http", "path_params": {"rule_id": "mg-gen-first-line"}}) for _ in range(5)]
+
+    async def all_at_once() -> list[Response]:
+        return await asyncio.gather(*(page.vignettes(one) for one in asked))
+
+    assert [answer.status_code for answer in asyncio.run(all_at_once())] == [200] * 5
+    assert ran == ["mg-gen-first-line"]
 
 
 def test_a_rule_page_lists_the_codes_that_make_it_speak(site: Site) -> None:
@@ -121,6 +178,17 @@ def test_a_rule_page_tells_the_version_history_newest_first(tmp_path: Path, know
         assert told.index("Newest.") < told.index("Before.") < told.index("Nine &lt;b&gt;words")
         assert "without a line in the changelog" in text_of(told)  # the rule is at 1.0.0, the newest line at 1.10.0
         assert "Version 1.0.0, the first" in text_of(site.page("/rules/mon-vaccine"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("mg-gen-first-line", "Population: age 18 or older; pregnancy: “MG and pregnancy” replaces."),
+        ("mg-ocular-immunosuppression", "Population: age 18 or older (children: “Juvenile ocular MG”)."),
+    ],
+)
+def test_whom_a_rule_is_for_is_told_in_words(site: Site, rule: str, said: str) -> None:
+    assert said in text_of(site.page(f"/rules/{rule}"))
 
 
 def test_a_rule_page_can_be_printed_whole(site: Site) -> None:

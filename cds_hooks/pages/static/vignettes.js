@@ -1,0 +1,23 @@
+// The vignettes of a rule are run when its page is read, not before it is shown: some take half a second. Without this module a link does it.
+
+const place = document.getElementById("vignettes");
+const link = place.querySelector(`a[href="${place.dataset.from}"]`);
+
+if (link) run();
+
+async function run() {
+  const line = link.parentElement;
+  line.setAttribute("role", "status");
+  line.textContent = "Running them ...";
+  try {
+    const answer = await fetch(place.dataset.from);
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const results = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("results");
+    const old = [...place.children].filter((one) => one.tagName !== "H2" && one !== line);
+    for (const one of old) one.remove();
+    place.append(...results.children);
+    line.textContent = "Run on this service.";
+  } catch (error) {
+    line.replaceChildren(`They could not be run (${error.message}). `, link);
+  }
+}
