@@ -4,7 +4,9 @@ taken, how large a head may be, and how many connections there may be at one tim
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cds_hooks.errors import HttpProblem, Overloaded, ServiceError
@@ -15,6 +17,40 @@ HEAD_BYTES = 64 * 1024
 UNREADABLE = "expected one HTTP/1.1 request (RFC 9112): method, target and version on its first line, header fields, one body length"
 TOO_LARGE = f"expected a request head of at most {HEAD_BYTES} bytes"
 GRACE_S = 1.0  # a body that does not come in time is answered with 400 by the service first
+
+
+class Parser:
+    """Reads a request that offers another protocol as if it did not: an `Upgrade` may be ignored (RFC 9110, 7.8).
+
+    Java's HttpClient offers h2c on every connection without TLS. httptools takes the body of such a request for the other protocol.
+    """
+
+    def __init__(self, connection: Guarded) -> None:
+        self._connection = connection
+        self._start()
+
+    def _start(self) -> None:
+        self._inner = httptools.HttpRequestParser(self._connection)
+        self._inner.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - everything else that uvicorn asks a parser
+        return getattr(self._inner, name)
+
+    def feed_data(self, data: bytes) -> None:
+        """Read on; a head that makes an offer is read again without it, by a new parser."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                self._inner.feed_data(rest)
+            except httptools.HttpParserUpgrade as offer:
+                if self._inner.get_method() == b"CONNECT":
+                    raise
+                rest = rest[offer.args[0] :]
+                head = self._connection.head_without_offer()
+                self._start()
+                self._inner.feed_data(head)
+            else:
+                return
 
 
 class Guarded(HttpToolsProtocol):
@@ -35,6 +71,7 @@ class Guarded(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first timer runs; one connection too many is refused."""
         super().connection_made(transport)
+        self.parser = Parser(self)  # type: ignore[assignment]  # it stands in for one
         if len(self.connections) > self.most:
             self._refuse(Overloaded())
         else:
@@ -61,15 +98,32 @@ class Guarded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is here; the body gets as long again."""
+        if self._offers:
+            return
         self._in_head = False
         self._arm(self.limit_s + GRACE_S)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is here."""
+        if self._offers:
+            return
         self._disarm()
         self._head, self._in_head, self._in_request = 0, True, False
         super().on_message_complete()
+
+    @property
+    def _offers(self) -> bool:
+        """Whether this head offers another protocol; CONNECT asks for one, and is refused."""
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def head_without_offer(self) -> bytes:
+        """The head that was just read, without its Upgrade field."""
+        parts = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
+        for name, value in self.headers:
+            if name != b"upgrade":
+                parts += [name, b": ", value, b"\r\n"]
+        return b"".join([*parts, b"\r\n"])
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's words are not for the caller
         """What came is no HTTP, or could be read in two ways; an answer to an earlier request is not written any more."""

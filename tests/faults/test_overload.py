@@ -155,3 +155,30 @@ def test_more_connections_than_there_may_be_are_refused(tight: Running) -> None:
         for one in crowd:
             one.close()
     assert tight.wait() < 10
+
+
+@pytest.mark.parametrize("offer", ["h2c", "websocket", "h2c, TLS/1.0"])
+@pytest.mark.parametrize("in_parts", [False, True], ids=["whole", "in parts"])
+def test_a_call_that_offers_another_protocol_is_answered_in_this_one(tight: Running, offer: str, in_parts: bool) -> None:
+    """Java's HttpClient offers h2c on every plain connection; httptools takes what follows such a head for the other protocol."""
+    body = json.dumps(request()).encode()
+    offered = f"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: {offer}\r\nHTTP2-Settings: AAEAAEAA\r\n\r\n".encode()
+    call = head(len(body))[:-4] + offered + body
+    health = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+    with opened(tight) as connection:
+        for part in (call[:-300], call[-300:]) if in_parts else (call,):
+            connection.sendall(part)
+            time.sleep(0.05)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(health)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_pipelined_calls_that_offer_another_protocol_are_all_answered(tight: Running) -> None:
+    offering = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+    with opened(tight) as connection:
+        connection.sendall(offering * 700)  # in one piece: more than Python may call itself
+        answers = b""
+        while answers.count(b'{"status":"ok"}') < 700 and (more := connection.recv(65536)):
+            answers += more
+        assert answers.count(b"HTTP/1.1 200 ") == 700
