@@ -13,7 +13,7 @@ from rules.fhir_date import Duration
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
-from rules.patterns.therapy import course_days, current, ended, given, total_days, weight_kg
+from rules.patterns.therapy import WITHDRAWN, course_days, current, ended, given, total_days, weight_kg
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
 
 __all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
@@ -96,9 +96,9 @@ class Drug:
             case "stopped" | "failed":
                 return ended(fact) and self.stopped_inside(fact, index)
             case "draft":
-                return fact.origin is Origin.DRAFT and not fact.do_not_perform and fact.status in {"draft", None, "proposed", "pending"}
+                return fact.origin is Origin.DRAFT and not fact.do_not_perform and fact.status not in WITHDRAWN
             case "planned":
-                return fact.origin is Origin.PLANNED and not fact.do_not_perform
+                return fact.origin is Origin.PLANNED and not fact.do_not_perform and fact.status not in WITHDRAWN
             case _:
                 return self.is_stop(fact, index)
 
@@ -251,14 +251,19 @@ class Drug:
         found = [
             Support(f"draft:{min(event.concepts & self.names)}", event.ref, event.when.text if event.when else None)
             for event in index.pick(index.events, self.names)
-            if event.origin is Origin.DRAFT and not event.do_not_perform and event.ref not in seen and both(self.for_reason(event))
+            if is_drafted(event) and not event.do_not_perform and event.ref not in seen and both(self.for_reason(event))
         ]
         found += [
             Support(f"draft:{min(event.reasons & self.names)}", event.ref, event.when.text if event.when else None)
             for event in index.record.events
-            if event.origin is Origin.DRAFT and event.kind == "appointment" and event.reasons & self.names
+            if is_drafted(event) and event.kind == "appointment" and event.reasons & self.names
         ]
         return found
+
+
+def is_drafted(event: Event) -> bool:
+    """Is this what the hook asks about, and not withdrawn?"""
+    return event.origin is Origin.DRAFT and event.status not in WITHDRAWN
 
 
 def _words(value: object) -> frozenset[str]:

@@ -10,9 +10,11 @@ from rules.fhir_date import Duration
 from rules.patterns.base import Names, Truth
 from rules.patterns.index import RecordIndex
 
-__all__ = ["course_days", "current", "ended", "given", "past_days", "total_days", "weight_kg"]
+__all__ = ["WITHDRAWN", "course_days", "current", "ended", "given", "past_days", "total_days", "weight_kg"]
 
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
+WITHDRAWN = {"cancelled", "stopped", "completed", "entered-in-error", "revoked", "noshow", "fulfilled", "not-done"}
+"""With one of these a draft orders nothing. By CDS Hooks `draftOrders` are unsigned: every other status counts as draft."""
 SERIES_GAP = timedelta(days=30)
 YEAR = Duration(12, "month")
 
@@ -22,7 +24,7 @@ def current(fact: Medication) -> Truth:
     if fact.do_not_perform:
         return False
     if fact.origin is Origin.PLANNED:
-        return True
+        return fact.status not in WITHDRAWN
     if fact.origin is Origin.DRAFT:
         return False
     if fact.kind == "MedicationRequest":
