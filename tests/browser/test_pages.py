@@ -23,8 +23,7 @@ def test_rules_are_searched_and_filtered_and_one_is_opened_with_its_vignettes(ru
         expect(page.get_by_role("link", name="MAOI")).to_have_count(0)
         page.get_by_role("link", name="Adult generalized MG: first-line treatment").click()
         vignettes = page.locator("#vignettes")
-        expect(vignettes.get_by_role("status")).to_have_text("Run on this service.")
-        expect(vignettes).to_contain_text("as expected")
+        expect(vignettes).to_contain_text("as expected", timeout=20_000)  # by the script, or with the page when they were run before
         expect(vignettes).not_to_contain_text("not yet run")
         page.get_by_role("link", name="All rules").click()
         page.get_by_label("Search").fill("xyzzy")

@@ -55,7 +55,7 @@ def test_without_a_token_there_is_nothing_but_liveness_and_readiness(tmp_path: P
 @pytest.mark.parametrize(
     ("page", "served"),
     [
-        ("rules", {"/rules", "/rules/{rule_id}", "/leaflets", "/leaflets/{name}", "/static/{name}"}),
+        ("rules", {"/rules", "/rules/{rule_id}", "/rules/{rule_id}/vignettes", "/leaflets", "/leaflets/{name}", "/static/{name}"}),
         ("docs", {"/docs", "/openapi.json", "/static/{name}"}),
         ("fhir", {"/fhir/metadata", "/fhir/{kind}", "/fhir/{kind}/{id}"}),
         ("metrics", {"/metrics"}),

@@ -1,4 +1,4 @@
-"""What counts as being ordered: CDS Hooks calls `draftOrders` unsigned, whatever status a system leaves on them, unless they are withdrawn."""
+"""What counts as being ordered: CDS Hooks calls `draftOrders` unsigned; every status but a withdrawn one is a draft."""
 
 from __future__ import annotations
 
