@@ -103,6 +103,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "mg_per_kg_below": "below {} mg/kg a day",
     "missing": "nothing on file counts as {}",
     "new": "not taken so far: {}",
+    "not_coded": "not counting what is coded as {}",
     "not_route": "not by route {}",
     "onset_age_below": "onset younger than {}",
     "onset_before": "onset more than {} ago",

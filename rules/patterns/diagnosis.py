@@ -34,7 +34,7 @@ FINAL = {"final", "amended", "corrected"}
 YES = {"positive", "yes", "present"}
 NO = {"negative", "no", "absent"}
 
-DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "is"}
+DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "not_coded", "is"}
 CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "unless_other", "disputed", "is"}
 SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
 
@@ -66,6 +66,7 @@ class Diagnosis:
     recorded_within: Duration | None = None
     onset_age_below: Duration | None = None
     sites: Names = frozenset()
+    not_coded: Names = frozenset()
     reads: tuple[str, ...] = ("Condition",)
 
     @property
@@ -121,6 +122,8 @@ class Diagnosis:
         support: list[Support] = []
         unsure: list[NotChecked] = []
         for fact in index.pick(index.conditions, self.names):
+            if fact.concepts & self.not_coded:
+                continue
             counted, provisional = self.counts(fact)
             truth = both((counted, self.dated(fact, index)))
             if truth:
@@ -155,6 +158,7 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
         recorded_within=optional("recorded_within"),
         onset_age_below=optional("onset_age_below"),
         sites=frozenset(str(site) for site in sites),
+        not_coded=context.names(table["not_coded"]) if "not_coded" in table else frozenset(),
     )
 
 
