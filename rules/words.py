@@ -40,6 +40,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "done": "done: {}",
     "order": "ordered: {}",
     "appointment": "appointment booked: {}",
+    "preparation": "being prepared: {}",
     "encounter": "visit: {}",
     "plan": "care plan, goal or flag: {}",
     "device": "device in use: {}",

@@ -19,7 +19,7 @@ SECTIONS = {
     **dict.fromkeys(("med", "med_tail", "given", "stopped", "failed"), ("medications",)),
     "done": ("procedures", "imaging", "immunizations"),
     "lab": ("labs",), "answer": ("answers",), "order": ("orders",), "draft": ("drafts",), "planned": ("planned",), "plan": ("plans",),
-    "encounter": ("encounters",), "appointment": ("appointments",), "device": ("devices",), "gene": ("genes",), "family": ("family",),
+    "encounter": ("encounters",), "appointment": ("appointments",), "preparation": ("procedures",), "device": ("devices",), "gene": ("genes",), "family": ("family",),
     "declined": ("consents",), "allergy": ("allergies",),
 }  # fmt: skip
 """Sections that hold what a predicate looks for; conditions on calculated values and on changes have none of their own."""
@@ -51,6 +51,8 @@ def satisfying(leaf: Leaf, knowledge: Knowledge, dice: random.Random) -> Iterato
     base: dict[str, object] = {"present": False} if predicate == "no_symptom" else {}
     if predicate == "stopped":
         base["status"] = "stopped"
+    if predicate == "preparation":
+        base["status"] = "preparation"
     if predicate == "answer" and table.get("yes") is False:
         base["yes"] = False
     options = _options(predicate, table, knowledge, dice)
