@@ -65,6 +65,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "above": "above {}",
     "absolute": "as an absolute count: {}",
     "after_last": "not before the last {}",
+    "changed_within": "recorded or changed in the last {}",
     "conclusion": "with the conclusion {}",
     "after_diagnosis": "after the diagnosis of {}",
     "age_below": "younger than {}",
