@@ -19,9 +19,13 @@ THYMECTOMY = {"coding": list(CODES.codings("thymectomy"))}
 
 
 def verdict(
-    table: dict[str, object], status: str, origin: Origin = Origin.RECORD, unread: dict[str, str] | None = None, **more: object
+    table: dict[str, object],
+    status: str,
+    origin: Origin = Origin.RECORD,
+    unread: dict[str, str] | None = None,
+    dates: dict[str, object] | None = None,
 ) -> str:
-    resource = {"resourceType": "Procedure", "id": "p", "status": status, "code": THYMECTOMY, **more}
+    resource = {"resourceType": "Procedure", "id": "p", "status": status, "code": THYMECTOMY, **(dates or {})}
     record = extract([Input(resource, origin)], terminology=CODES, as_of=NOW, hook="patient-view", unread=unread or {})
     return str(build(Context(CODES, {}, lifelong=True), table).match(RecordIndex(record)).presence)
 
@@ -40,12 +44,14 @@ def verdict(
     ],
 )
 def test_only_the_status_preparation_counts(status: str, expected: str) -> None:
-    assert verdict({"preparation": "thymectomy"}, status, performedDateTime="2026-12-01") == expected
-    assert verdict({"done": "thymectomy"}, status, performedDateTime="2026-11-01") == ("present" if status == "completed" else "absent")
+    assert verdict({"preparation": "thymectomy"}, status, dates={"performedDateTime": "2026-12-01"}) == expected
+    assert verdict({"done": "thymectomy"}, status, dates={"performedDateTime": "2026-11-01"}) == (
+        "present" if status == "completed" else "absent"
+    )
 
 
 @pytest.mark.parametrize(
-    ("more", "expected"),
+    ("dates", "expected"),
     [
         ({"performedDateTime": "2026-11-22"}, "present"),
         ({"performedDateTime": "2027-02-20"}, "present"),
@@ -56,8 +62,8 @@ def test_only_the_status_preparation_counts(status: str, expected: str) -> None:
         ({}, "present"),
     ],
 )
-def test_a_date_that_is_stated_lies_ahead_within_the_window(more: dict[str, object], expected: str) -> None:
-    assert verdict({"preparation": "thymectomy", "ahead": "90 days"}, "preparation", **more) == expected
+def test_a_date_that_is_stated_lies_ahead_within_the_window(dates: dict[str, object], expected: str) -> None:
+    assert verdict({"preparation": "thymectomy", "ahead": "90 days"}, "preparation", dates=dates) == expected
 
 
 def test_a_draft_of_the_call_is_not_in_preparation() -> None:
