@@ -68,7 +68,7 @@ class Condition:
     """A Condition. `clinical` and `verification` are the FHIR codes, None when the element is missing, "unreadable" when it is there
     and cannot be understood (so for every status of this module): such a resource is neither present nor absent.
 
-    `onset` is onset[x] as a date (onsetAge is added to the birth date); `recorded` is recordedDate.
+    `onset` is onset[x] as a date (onsetAge is added to the birth date); `recorded` is recordedDate, `changed` meta.lastUpdated.
     `abated` is true when any abatement[x] is present; `abatement` its date when it has one. `disputed` are the diseases between
     which the codings of `code` disagree; `concepts` then holds what stands above them all instead.
     """
@@ -85,6 +85,7 @@ class Condition:
     body_sites: frozenset[str] = frozenset()
     origin: Origin = Origin.RECORD
     disputed: frozenset[str] = frozenset()
+    changed: FhirDate | None = None
 
 
 @dataclass(frozen=True, slots=True)

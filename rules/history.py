@@ -42,7 +42,8 @@ def from_changelog(text: str, known: Collection[str]) -> tuple[tuple[Past, ...],
         if bullet.startswith("- ") and line:
             rule, version, said = line.groups()
             if rule in known:
-                found.append(Past(rule, version, release, said))
+                whole = said.count("`") % 2  # the ticks are around the whole line
+                found.append(Past(rule, version, release, said.removesuffix("`") if whole else said))
             else:
                 strangers[rule] = None
     return tuple(found), tuple(strangers)

@@ -26,6 +26,7 @@ ELEMENTS: Final[Mapping[str, str]] = {
     "done": "Procedure.code, DiagnosticReport.code or ImagingStudy.procedureCode",
     **dict.fromkeys(("order", "declined"), _SERVICE),
     "appointment": "Appointment.serviceType",
+    "preparation": "Procedure.code",
     "encounter": "Encounter.serviceType",
     "plan": "CarePlan.category, Goal.description or Flag.code",
     "device": "Device.type",

@@ -37,6 +37,7 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     if verification == "refuted":
         concepts -= reading.terminology.added_concepts(code)
     if concepts:
+        meta = resource.get("meta")
         yield Condition(
             ref,
             concepts,
@@ -50,6 +51,7 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
             body_sites=reading.answers(resource.get("bodySite")) | reading.concepts(resource.get("bodySite")),
             origin=origin,
             disputed=disputed,
+            changed=reading.date(meta.get("lastUpdated")) if isinstance(meta, dict) else None,
         )
 
 

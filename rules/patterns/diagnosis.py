@@ -35,7 +35,7 @@ YES = {"positive", "yes", "present"}
 NO = {"negative", "no", "absent"}
 
 DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "not_coded", "is"}
-CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "unless_other", "disputed", "is"}
+CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "changed_within", "unless_other", "disputed", "is"}
 SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
 
 
@@ -187,6 +187,7 @@ class RawCondition:
     recorded_within: Duration | None = None
     within_concept: Mapping[str, Names] | None = None
     disputed: bool = False
+    changed_within: Duration | None = None
     reads: tuple[str, ...] = ("Condition",)
 
     @property
@@ -206,6 +207,11 @@ class RawCondition:
         others = index.pick(index.conditions, same)
         return any(other.verification not in NEVER and clinical_of(other) in ACTIVE | QUIET for other in others)
 
+    def changed(self, fact: Condition, index: RecordIndex, period: Duration) -> bool:
+        """Was it recorded, or the resource last changed, so lately? Without any date: no."""
+        dates = (fact.recorded or fact.onset, fact.changed)
+        return any(date is not None and date.within(index.record.as_of, period) is True for date in dates)
+
     def match(self, index: RecordIndex) -> Verdict:
         """Any Condition with one of the statuses; entered-in-error only when asked for."""
         support = []
@@ -220,6 +226,8 @@ class RawCondition:
                 date = fact.recorded or fact.onset
                 if date is None or not date.within(index.record.as_of, self.recorded_within):
                     continue
+            if self.changed_within and not self.changed(fact, index, self.changed_within):
+                continue
             if self.stands(fact, index) or (self.disputed and not fact.disputed):
                 continue
             support.append(support_of("condition", fact, self.names))
@@ -237,10 +245,10 @@ def condition(context: Context, table: Mapping[str, object]) -> RawCondition:
             raise PatternError(f"{key}: found {raw!r}, expected a list of status codes")
         return frozenset(str(word) for word in raw)
 
-    within = duration(context, table["recorded_within"]) if "recorded_within" in table else None
+    within, changed = (duration(context, table[key]) if key in table else None for key in ("recorded_within", "changed_within"))
     names = context.names(table["condition"])
     same = {name: context.names(name) for name in names} if table.get("unless_other") else None
-    return RawCondition(names, words("verification"), words("clinical"), within, same, bool(table.get("disputed", False)))
+    return RawCondition(names, words("verification"), words("clinical"), within, same, bool(table.get("disputed", False)), changed)
 
 
 @dataclass(frozen=True, slots=True)

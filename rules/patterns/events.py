@@ -26,6 +26,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "done": frozenset({"is", "within", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
     "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
+    "preparation": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags"}),
     "plan": frozenset({"is", "within", "tags"}),
     "device": frozenset({"is", "placed"}),
@@ -38,6 +39,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "done": ("Procedure", "DiagnosticReport", "ImagingStudy"),
     "order": ("ServiceRequest",),
     "appointment": ("Appointment",),
+    "preparation": ("Procedure",),
     "encounter": ("Encounter",),
     "plan": ("CarePlan", "Goal", "Flag"),
     "device": ("Device", "DeviceUseStatement", "Procedure"),
@@ -49,6 +51,7 @@ READS: Mapping[str, tuple[str, ...]] = {
 KINDS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"order"}),
     "appointment": frozenset({"appointment"}),
+    "preparation": frozenset({"procedure"}),
     "encounter": frozenset({"encounter"}),
     "plan": frozenset({"plan", "goal", "flag"}),
     "device": frozenset({"device", "procedure"}),
@@ -217,6 +220,8 @@ class Judge:
                 return both((self.order(event, index.record), after))
             case "appointment":
                 return self.appointment(event, index.record)
+            case "preparation":
+                return self.preparation(event, index.record)
             case "encounter":
                 return self.encounter(event, index.record)
             case "declined":
@@ -266,9 +271,18 @@ class Judge:
         """Still ahead, within `ahead` when given."""
         if event.origin is Origin.DRAFT or event.status not in BOOKED:
             return False
-        if event.when is None:
-            return None
-        return event.when.end >= record.as_of and (self.ahead is None or event.when.start <= self.ahead.after(record.as_of))
+        return None if event.when is None else self.to_come(event.when, event.when, record)
+
+    def preparation(self, event: Event, record: Record) -> Truth:
+        """A Procedure that is being prepared and not yet begun; the status alone says so, a date that is stated must still be ahead."""
+        if event.origin is not Origin.RECORD or event.status != "preparation":
+            return False
+        first, last = event.when or event.end, event.end or event.when
+        return first is None or last is None or self.to_come(first, last, record)
+
+    def to_come(self, first: FhirDate, last: FhirDate, record: Record) -> bool:
+        """Not over yet, and begins within `ahead` when given."""
+        return last.end >= record.as_of and (self.ahead is None or first.start <= self.ahead.after(record.as_of))
 
     def encounter(self, event: Event, record: Record) -> Truth:
         """Finished (or with the given status) in the window, or longer ago than `over`."""

@@ -32,7 +32,7 @@ _DOSE: Final = "mg_per_day mg_per_kg_day dosing_days days route reason status_re
 
 # Every section with the keys its entries may have.
 SECTIONS: Final[Mapping[str, str]] = {
-    "diagnoses": f"{_CODED} also clinical verification onset recorded abated severity site new",
+    "diagnoses": f"{_CODED} also clinical verification onset recorded changed abated severity site new",
     "findings": f"{_CODED} when as present status",
     "medications": f"{_CODED} name kind status intent since until {_DOSE}",
     "drafts": f"{_CODED} name type status intent since until when {_DOSE}",

@@ -49,6 +49,7 @@ def _diagnosis(maker: Maker, entry: Entry) -> None:
         bodySite=[site] if (site := entry.answer("site")) else [],
         onsetDateTime=onset,
         recordedDate=entry.when("recorded", onset),
+        meta={"lastUpdated": instant(changed, 12)} if (changed := entry.when("changed")) else {},
         **abated,
     )
     if entry.truth("new", False):

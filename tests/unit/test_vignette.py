@@ -48,7 +48,7 @@ EVERYTHING: dict[str, object] = {
     "diagnoses": [
         "generalised-myasthenia",
         {"code": "G71.01", "system": "icd-10-cm", "clinical": "", "verification": "provisional", "severity": "severe", "site": "foot"},
-        {"concept": "pneumonia", "abated": "-10 days", "onset": "-20 days", "recorded": "-19 days"},
+        {"concept": "pneumonia", "abated": "-10 days", "onset": "-20 days", "recorded": "-19 days", "changed": "-9 days"},
         {"concept": "als", "verification": "entered-in-error"},
         {"concept": "cidp", "abated": True, "onset": ""},
     ],

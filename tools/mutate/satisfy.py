@@ -19,13 +19,21 @@ SECTIONS = {
     **dict.fromkeys(("med", "med_tail", "given", "stopped", "failed"), ("medications",)),
     "done": ("procedures", "imaging", "immunizations"),
     "lab": ("labs",), "answer": ("answers",), "order": ("orders",), "draft": ("drafts",), "planned": ("planned",), "plan": ("plans",),
-    "encounter": ("encounters",), "appointment": ("appointments",), "device": ("devices",), "gene": ("genes",), "family": ("family",),
+    "encounter": ("encounters",), "appointment": ("appointments",), "preparation": ("procedures",),
+    "device": ("devices",), "gene": ("genes",), "family": ("family",),
     "declined": ("consents",), "allergy": ("allergies",),
 }  # fmt: skip
 """Sections that hold what a predicate looks for; conditions on calculated values and on changes have none of their own."""
 CONCEPTS = 3
 """Concepts that are tried of those that a condition names, drawn anew each time."""
-WHEN = {"within": "when", "onset_within": "onset", "onset_before": "onset", "recorded_within": "recorded", "older_by": "when"}
+WHEN = {
+    "within": "when",
+    "onset_within": "onset",
+    "onset_before": "onset",
+    "recorded_within": "recorded",
+    "changed_within": "changed",
+    "older_by": "when",
+}
 DAYS = {"days_above", "days_at_least", "days_at_most", "days_below"}
 COURSE = {"course_days_at_least", "course_days_at_most", "drug_days_at_least", "drug_days_at_most", "drug_days_below", "drug_days_above"}
 AMOUNTS = {"mg_above", "mg_at_most", "pred_at_least", "pred_above"}
@@ -51,6 +59,8 @@ def satisfying(leaf: Leaf, knowledge: Knowledge, dice: random.Random) -> Iterato
     base: dict[str, object] = {"present": False} if predicate == "no_symptom" else {}
     if predicate == "stopped":
         base["status"] = "stopped"
+    if predicate == "preparation":
+        base["status"] = "preparation"
     if predicate == "answer" and table.get("yes") is False:
         base["yes"] = False
     options = _options(predicate, table, knowledge, dice)

@@ -61,6 +61,21 @@ def test_a_condition_keeps_its_statuses_and_dates(read: Read) -> None:
     assert (found.severity, found.body_sites) == (names("severe"), names("foot"))
 
 
+@pytest.mark.parametrize(
+    ("meta", "expected"),
+    [
+        ({"lastUpdated": "2026-10-22T08:00:00Z"}, "2026-10-22T08:00:00Z"),
+        ({"lastUpdated": "soon"}, None),
+        ({"lastUpdated": 7}, None),
+        ({}, None),
+        ("damaged", None),
+    ],
+)
+def test_when_a_condition_was_last_changed(read: Read, meta: object, expected: str | None) -> None:
+    changed = condition(read, meta=meta).changed
+    assert (changed and changed.text) == expected
+
+
 def test_missing_statuses_are_missing(read: Read) -> None:
     found = condition(read)
     assert (found.clinical, found.verification, found.onset, found.recorded, found.abated) == (None, None, None, None, False)
