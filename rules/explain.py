@@ -68,7 +68,7 @@ class Explainer:
                 verdict = world.verdicts[node]
                 if verdict.presence is not Presence.PRESENT:
                     return
-                reasons.missing.update(dict.fromkeys(gap for gap in verdict.missing if gap.on_file or gap.what in world.record.unread))
+                reasons.missing.update(_worth_telling(verdict.missing, world))
                 for support in verdict.support:
                     reasons.because[Because(support.fact, support.ref, support.date, support.by_name)] = None
                     if support.fact.startswith(("draft:", "stop_draft:")) and support.ref:
@@ -78,7 +78,7 @@ class Explainer:
             case Derived(kind, name, answers) if "unknown" in answers and world.truth(f"{kind}:{name}") is None:
                 unsaid = Reasons()
                 self.gaps(Derived(kind, name), world, unsaid)
-                reasons.missing.update(dict.fromkeys(gap for gap in unsaid.missing if gap.on_file or gap.what in world.record.unread))
+                reasons.missing.update(_worth_telling(unsaid.missing, world))
             case All(parts) | Any_(parts) | AtLeast(_, parts):
                 possibly = self.truth(node, world) is None
                 for part in parts:
@@ -156,6 +156,11 @@ class Explainer:
     def makers(self, name: str) -> Iterable[Producer]:
         """Branches that can conclude `name`."""
         return self.compiled.producers.get(name, ())
+
+
+def _worth_telling(gaps: Iterable[NotChecked], world: World) -> dict[NotChecked, None]:
+    """Of what is unknown where a rule asks for just that: what is on file and does not say enough, and what could not be read."""
+    return dict.fromkeys(gap for gap in gaps if gap.on_file or gap.what in world.record.unread)
 
 
 def _is_provisional(one: Support) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,14 +37,17 @@ class Site:
     @property
     def budgets(self) -> Mapping[str, int]:
         """The most cards in an answer by the derived fact that must hold (thresholds `cards.*`)."""
-        return {name.removeprefix("cards."): int(value) for name, value in self.thresholds.items() if name.startswith("cards.")}
+        return {name: int(value) for name, value in self._of("cards.")}
 
     @property
     def unasked(self) -> Mapping[str, str]:
         """The derived facts under which nothing is asked without an occasion, each with the set of medicines that give one
         (thresholds `questions.*`; "*" asks everything)."""
-        found = {name.removeprefix("questions."): str(value) for name, value in self.thresholds.items() if name.startswith("questions.")}
-        return {name: medicines for name, medicines in found.items() if medicines != "*"}
+        return {name: str(medicines) for name, medicines in self._of("questions.") if medicines != "*"}
+
+    def _of(self, table: str) -> Iterator[tuple[str, str | int | float | bool]]:
+        """The thresholds of one table, by the rest of their names."""
+        return ((name.removeprefix(table), value) for name, value in self.thresholds.items() if name.startswith(table))
 
     @classmethod
     def load(cls, path: Path | None = None) -> Site:

@@ -9,6 +9,7 @@ from rules.explain import Explainer, Reasons
 from rules.facts import Record
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Suggestion, Withheld
 from rules.model import Branch, Card, Proposal, Rule
+from rules.patterns.drugs import MEDICATION_TYPES
 from rules.proposals import draft_resource
 from rules.terminology import Terminology
 from rules.words import thing_in_words
@@ -26,7 +27,6 @@ Voice = tuple[Branch, str, tuple[str, ...]]
 """A branch that may speak, the proposition of its include, and those of its exclusions."""
 
 
-MEDICINES = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"})
 ORDERED = frozenset({"draft", "planned", "stop_draft"})
 
 
@@ -39,9 +39,9 @@ def needs_occasion(finding: Finding, record: Record, watched: frozenset[str]) ->
     named = [one.fact for one in finding.because] + [one.what for one in finding.not_checked]
     if not unread or any(one.partition(":")[0] in ORDERED for one in named):
         return False
-    given = {one.resource.partition("/")[0] for one in finding.because if one.resource and not watched.isdisjoint(one.fact.split(":"))}
-    given |= {one.resource.partition("/")[0] for one in finding.because if one.resource} - {"Patient"} - MEDICINES
-    return not given or (given == {"Condition"} and not unread.isdisjoint(MEDICINES))
+    facts = ((one.resource.partition("/")[0], one.fact) for one in finding.because if one.resource)
+    given = {kind for kind, fact in facts if kind not in ("Patient", *MEDICATION_TYPES) or not watched.isdisjoint(fact.split(":"))}
+    return not given or (given == {"Condition"} and not unread.isdisjoint(MEDICATION_TYPES))
 
 
 class Speaker:

@@ -16,7 +16,7 @@ from rules.patterns.index import RecordIndex
 from rules.patterns.therapy import WITHDRAWN, course_days, current, ended, given, total_days, weight_kg
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
 
-__all__ = ["DRUG_QUALIFIERS", "Drug", "build_drug"]
+__all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug"]
 
 AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
 DRUG_QUALIFIERS = {
@@ -27,6 +27,7 @@ DRUG_QUALIFIERS = {
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
 NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
 RECORD_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
+MEDICATION_TYPES = (*RECORD_TYPES, "MedicationDispense")
 INJECTED = {"iv", "im", "sc", "intrathecal"}
 EVER = Window()
 
@@ -279,7 +280,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     names = context.names(raw)
     types: tuple[str, ...] = () if mode in {"draft", "planned", "stop_draft"} else RECORD_TYPES
     if mode in {"med_tail", "given"}:
-        types = (*RECORD_TYPES, "MedicationDispense")
+        types = MEDICATION_TYPES
     bounds = []
     for prefix in AMOUNTS:
         comparison = Comparison.build(context, table, prefix=f"{prefix}_")

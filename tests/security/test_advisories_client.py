@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import gzip
 import socket
 import zlib
@@ -15,10 +14,9 @@ import pytest
 from cds_hooks.bulk.door import Door, TryAgainError, read_json
 from cds_hooks.connecting import checked_session
 from cds_hooks.fhir_client import Access, FhirClient, RefusedError
-from cds_hooks.key_fetcher import FetchFailedError, KeyFetcher
 from cds_hooks.settings import Settings
 from tests.support.fault_server import BEHAVIOURS, FaultServer, answer, fault_server, head, until
-from tests.support.key_server import key_server
+from tests.support.key_server import fetched, key_server
 
 ROOT = Path(__file__).parents[2]
 SECRET = "CANARYpassword"  # noqa: S105 - to be found, if it gets out
@@ -63,16 +61,6 @@ def test_passwords_and_proxies_of_the_machine_go_nowhere(tmp_path: Path, server:
 
 
 def test_certificates_of_the_environment_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetched(settings: Settings, url: str) -> str:
-        fetcher = KeyFetcher(settings)
-        try:
-            asyncio.run(fetcher.fetch(url))
-        except FetchFailedError as error:
-            return error.kind
-        finally:
-            fetcher.close()
-        return "ok"
-
     with key_server(tmp_path) as server:
         for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.setenv(name, str(server.certificate))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from cds_hooks.key_fetcher import FetchFailedError, KeyFetcher
 from cds_hooks.keys import read_set
 from cds_hooks.settings import Settings
 from tests.support.doubles import NOW
-from tests.support.key_server import KeyServer, key_server
+from tests.support.key_server import KeyServer, fetched, key_server
 from tests.support.service import Service, running
 from tests.support.tokens import BASE, RS, STRANGER, Signer, bearer, claims, private_key, write_registry
 
@@ -250,19 +249,6 @@ def test_a_short_rsa_key_is_left_out(here: Site) -> None:
     here.passed(31)
     token = f"{weak.sign(signature=bytes(128))}"
     assert here.service.get("/cds-services", bearer(token)).status == 401
-
-
-def fetched(settings: Settings, url: str, address: str | None = None) -> str:
-    """How a fetch ends: "ok" or the kind of failure."""
-    resolve = socket.getaddrinfo if address is None else lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443))]
-    fetcher = KeyFetcher(settings, resolve=resolve)
-    try:
-        asyncio.run(fetcher.fetch(url))
-    except FetchFailedError as error:
-        return error.kind
-    finally:
-        fetcher.close()
-    return "ok"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from cds_hooks.key_fetcher import FetchFailedError, KeyFetcher
+from cds_hooks.settings import Settings
 
 
 @dataclass
@@ -100,3 +105,16 @@ def key_server(folder: Path) -> Iterator[KeyServer]:
         yield server
         server.stop.set()
         running.shutdown()
+
+
+def fetched(settings: Settings, url: str, address: str | None = None) -> str:
+    """How a fetch ends: "ok" or the kind of failure."""
+    resolve = socket.getaddrinfo if address is None else lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443))]
+    fetcher = KeyFetcher(settings, resolve=resolve)
+    try:
+        asyncio.run(fetcher.fetch(url))
+    except FetchFailedError as error:
+        return error.kind
+    finally:
+        fetcher.close()
+    return "ok"
