@@ -99,7 +99,7 @@ class Drug:
             case "draft":
                 return fact.origin is Origin.DRAFT and not fact.do_not_perform and fact.status not in WITHDRAWN
             case "planned":
-                return fact.origin is Origin.PLANNED and not fact.do_not_perform and fact.status not in WITHDRAWN
+                return fact.origin is Origin.PLANNED and current(fact)
             case _:
                 return self.is_stop(fact, index)
 
