@@ -1,47 +1,74 @@
-"""Latency and CPU over a real socket: 1 and 16 connections, and a fixed rate, each against the constant card of the same server."""
+"""Latency and CPU over a real socket with 1, 16 and 64 connections and at a fixed rate, against two floors on the same server."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
+from bench.fhir import serving_fhir, without_prefetch
 from bench.patients import cases
-from bench.server import CONSTANT, running
+from bench.plot import plot
+from bench.report import IMAGES
+from bench.server import CONSTANT, PARSE, Running, running
 from bench.wire import Call, at_rate, closed_loop
+from fhir_fixtures import Resource
 
 __all__ = ["latency"]
 
+CONNECTIONS = (1, 16, 64)
 RATE, SECONDS = 50, 20
+DELAY_S = 0.05
 
 
 def _ok(_number: int, status: int, body: bytes) -> bool:
-    return status == 200 and body.startswith(b'{"cards"')
+    return status == 200 and body.startswith(b'{"')
 
 
 def latency(calls: int) -> dict[str, dict[str, float]]:
-    """Milliseconds and CPU per call for each case and number of connections; `times_constant` is p50 against the constant card."""
+    """Milliseconds and CPU per call for each case and number of connections; `times_constant` is p50 against the constant card.
+
+    `parse and return` reads the body of `affected-500` and sends it back. `fetched` is `affected` with nothing prefetched and a FHIR server
+    that answers each search after 50 ms.
+    """
     bodies = {name: Call(f"/cds-services/neuromuscular-{hook}", body) for name, (hook, body) in cases().items()}
-    found: dict[str, dict[str, float]] = {}
-    with running() as server:
-        for call in bodies.values():  # warm: thread pool, database, first use of every path
-            asyncio.run(closed_loop(server.port, [call] * 50, 1, _ok))
-        for connections in (1, 16):
-            floor = 0.0
-            for name, call in {"constant": Call(CONSTANT, bodies["affected"].body), **bodies}.items():
-                before = server.cpu_s
-                timing = asyncio.run(closed_loop(server.port, [call] * calls, connections, _ok))
-                median = timing.percentile(0.5)
-                floor = floor or median
-                found[f"{name}, {connections} connections"] = {
-                    "p50_ms": median,
-                    "p99_ms": timing.percentile(0.99),
-                    "cpu_ms": (server.cpu_s - before) * 1000 / calls,
-                    "times_constant": median / floor,
-                    "failed": timing.failed,
-                }
-        timing = asyncio.run(at_rate(server.port, bodies["affected-200"], RATE, SECONDS))
-        found[f"affected-200, {RATE} calls/s"] = {
-            "p50_ms": timing.percentile(0.5),
-            "p99_ms": timing.percentile(0.99),
-            "failed": timing.failed,
+    held: list[Resource] = []
+    with serving_fhir(held, DELAY_S) as fhir, running() as server:
+        fetched, record = without_prefetch(bodies["affected"].body, fhir)
+        held += record
+        asked = {
+            "constant": Call(CONSTANT, bodies["affected"].body),
+            "parse and return": Call(PARSE, bodies["affected-500"].body),
+            **bodies,
+            "fetched": Call(bodies["affected"].path, fetched),
         }
+        for call in asked.values():  # warm: thread pool, database, first use of every path
+            asyncio.run(closed_loop(server.port, [call] * 50, 1, _ok))
+        found: dict[str, dict[str, float]] = {}
+        for connections in CONNECTIONS:
+            rows = {name: _measured(server, call, calls, connections) for name, call in asked.items()}
+            floor = rows["constant"]["p50_ms"]
+            found |= {f"{name}, {connections}": {**row, "times_constant": row["p50_ms"] / floor} for name, row in rows.items()}
+        timing = asyncio.run(at_rate(server.port, bodies["affected-200"], RATE, SECONDS))
+    found[f"affected-200, {RATE} calls/s"] = {
+        "p50_ms": timing.percentile(0.5),
+        "p99_ms": timing.percentile(0.99),
+        "failed": timing.failed,
+    }
+    (IMAGES / "latency.svg").write_text(_picture(found, asked), encoding="utf-8")
     return found
+
+
+def _measured(server: Running, call: Call, calls: int, connections: int) -> dict[str, float]:
+    before = server.cpu_s
+    timing = asyncio.run(closed_loop(server.port, [call] * calls, connections, _ok))
+    return {
+        "p50_ms": timing.percentile(0.5),
+        "p99_ms": timing.percentile(0.99),
+        "cpu_ms": (server.cpu_s - before) * 1000 / calls,
+        "failed": timing.failed,
+    }
+
+
+def _picture(found: Mapping[str, Mapping[str, float]], asked: Mapping[str, Call]) -> str:
+    p99 = {name: {str(many): found[f"{name}, {many}"]["p99_ms"] for many in CONNECTIONS} for name in asked}
+    return plot("p99 by connections", "ms", p99)

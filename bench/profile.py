@@ -1,7 +1,8 @@
 """Where the microseconds of a call go: `python -m bench.profile`. CPU time, warm, the best of several rounds of hundreds of calls.
 
 Each stage is repeated alone, so that the caches of the processor hold what it needs; `whole` is the call itself, in which they do not. What
-lies between the sum and `whole` is the price of that.
+lies between the sum and `whole` is the price of that. `application` is the whole call with everything around it but the socket: checks of the
+request, whose data they are, metrics, log line, audit; `audit` is a part of it. HTTP itself is the CPU of the constant card in `bench.latency`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import typer
 from bench.cpu import best, inputs_of
 from bench.patients import CASES, cases
 from bench.report import PAGE, page, save
+from bench.served import audit_ms, serving_ms
 from cds_hooks.cards import Renderer
 from rules.engine import build_engine
 from rules.engine.interface import Budget
@@ -63,7 +65,12 @@ def stages(knowledge: Knowledge, hook: str, body: bytes, calls: int) -> tuple[di
         "serialise": partial(orjson.dumps, cards),
     }
     found = {name: best(one, calls) * 1000 for name, one in work.items()}
-    return {**found, "sum": sum(found.values()), "whole": best(whole, calls) * 1000}, whole
+    around = {
+        "whole": best(whole, calls) * 1000,
+        "audit": audit_ms(tuple(renderer.render(said, "p")), body, calls) * 1000,
+        "application": serving_ms(knowledge, f"/cds-services/neuromuscular-{hook}", body, calls) * 1000,
+    }
+    return {**found, "sum": sum(found.values()), **around}, whole
 
 
 def main(calls: int = typer.Option(200, min=1, help="Calls per round."), top: int = typer.Option(15, help="Functions to list.")) -> None:

@@ -1,4 +1,4 @@
-"""The real service with one more endpoint that always answers the same card, as the floor to compare with."""
+"""The real service with two more endpoints as floors to compare with: one always answers the same card, one parses and sends back."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from cds_hooks.app import create_app
 from cds_hooks.settings import Settings
 from rules.knowledge import Knowledge
 
-__all__ = ["CONSTANT", "Running", "running"]
+__all__ = ["CONSTANT", "PARSE", "Running", "running"]
 
 CONSTANT = "/bench/constant-card"
+PARSE = "/bench/parse-and-return"
 CARD = {
     "cards": [
         {"uuid": "b7b5cf4e-1d5c-4f1c-8f6c-0f2f4f1d9f10", "summary": "A constant card", "indicator": "info", "source": {"label": "bench"}}
@@ -39,7 +40,11 @@ def _extend(app: FastAPI) -> None:
         orjson.loads(await request.body())
         return Response(orjson.dumps(CARD), media_type="application/json")
 
+    async def parse(request: Request) -> Response:
+        return Response(orjson.dumps(orjson.loads(await request.body())), media_type="application/json")
+
     app.add_route(CONSTANT, constant, methods=["POST"])
+    app.add_route(PARSE, parse, methods=["POST"])
 
 
 def main() -> None:

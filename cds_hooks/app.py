@@ -127,7 +127,7 @@ def create_app(
         trace=spans,
         places=places,
     )
-    receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock, places)
+    receiver = FeedbackReceiver(settings, offered, known, database, metrics, clock, places, writer)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -22,6 +22,7 @@ from cds_hooks.settings import Settings
 from cds_hooks.store.database import Database
 from cds_hooks.store.feedback import Outcome, save
 from cds_hooks.store.moment import moment
+from cds_hooks.store.writer import Writer
 from cds_hooks.turns import Places
 
 __all__ = ["FeedbackReceiver", "FeedbackRequest"]
@@ -96,6 +97,7 @@ class FeedbackReceiver:
     metrics: Metrics
     clock: Callable[[], datetime]
     places: Places
+    writer: Writer
 
     async def __call__(self, request: Request) -> Response:
         """Store and answer 200; the same report twice is stored once."""
@@ -110,6 +112,7 @@ class FeedbackReceiver:
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
         body = await read_body(request, self.settings.body_limit_bytes, self.settings.body_timeout_s)
         reports = read_feedback(parse_json(body))
+        self.writer.hurry()  # the cards that this is about
         wait_s = 2 * self.settings.database_timeout_s + 1
         await self.database.use(wait_s, save, self.database, reports, service=service.id, caller=caller.id, received=self.clock())
         for report in reports:

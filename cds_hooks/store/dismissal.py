@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from cds_hooks.store.database import Database, insert
 from cds_hooks.store.moment import moment, read_moment
@@ -39,6 +40,30 @@ class Dismissal:
     last: datetime | None
 
 
+def _query() -> Select[Any]:
+    shown, told = card_shown.c, feedback.c
+    held = and_(
+        suppression.c.caller == shown.caller,
+        suppression.c.patient == shown.patient,
+        suppression.c.user == shown.user,
+        suppression.c.fingerprint == shown.fingerprint,
+    )
+    whose = (shown.caller == bindparam("by"), shown.patient == bindparam("of"), shown.user == bindparam("to"))
+    return (
+        select(
+            shown.fingerprint, shown.gaps, shown.indicator, shown.rules, told.outcome, told.received, told.outcome_at,
+            told.reason_system, told.reason_code, suppression.c.held_back, suppression.c.last, suppression.c.lifted,
+        )
+        .join(feedback, and_(told.card == shown.uuid, told.caller == shown.caller))
+        .outerjoin(suppression, held)
+        .where(*whose, told.received >= bindparam("since"))
+        .order_by(told.received, told.outcome_at)
+    )  # fmt: skip
+
+
+QUERY = _query()  # once: to build it costs more than to run it, and every call does
+
+
 def dismissals(database: Database, who: Whose, *, since: datetime) -> list[Dismissal]:
     """The latest first, without those that were lifted. Raises StorageUnavailable.
 
@@ -46,27 +71,10 @@ def dismissals(database: Database, who: Whose, *, since: datetime) -> list[Dismi
     one from the future from its arrival, so that no wrong clock makes a card stay away longer.
     """
     keys = database.keys
-    shown, told = card_shown.c, feedback.c
-    whose = (keys.patient(who.patient), keys.user(who.user))
-    held = and_(
-        suppression.c.caller == shown.caller,
-        suppression.c.patient == shown.patient,
-        suppression.c.user == shown.user,
-        suppression.c.fingerprint == shown.fingerprint,
-    )
-    query = (
-        select(
-            shown.fingerprint, shown.gaps, shown.indicator, shown.rules, told.outcome, told.received, told.outcome_at,
-            told.reason_system, told.reason_code, suppression.c.held_back, suppression.c.last, suppression.c.lifted,
-        )
-        .join(feedback, and_(told.card == shown.uuid, told.caller == shown.caller))
-        .outerjoin(suppression, held)
-        .where(shown.caller == who.caller, shown.patient == whose[0], shown.user == whose[1], told.received >= moment(since))
-        .order_by(told.received, told.outcome_at)
-    )  # fmt: skip
+    whose = {"by": who.caller, "of": keys.patient(who.patient), "to": keys.user(who.user), "since": moment(since)}
     found: dict[str, Dismissal] = {}
     with database.reading() as connection:
-        for row in connection.execute(query):
+        for row in connection.execute(QUERY, whose):
             found.pop(row.fingerprint, None)
             at = min(row.received, row.outcome_at)
             if row.outcome == "overridden" and (row.lifted is None or row.received > row.lifted):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from cds_hooks.store.database import Database
 from cds_hooks.store.insert import add_counts
@@ -18,6 +18,11 @@ __all__ = ["LIMIT", "Seen", "count_unmapped", "seen_since"]
 
 LIMIT: Final = 10_000
 """Rows of the table at most: nobody can fill the disk by sending ever new codes."""
+MANY: Final = 500
+"""Codes in one query."""
+KNOWN: Final = select(unmapped.c.system, unmapped.c.code).where(
+    unmapped.c.day == bindparam("day"), unmapped.c.code.in_(bindparam("codes", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,23 @@ class Seen:
 
 def count_unmapped(connection: Connection, day: str, counts: Mapping[Unmapped, int]) -> int:
     """Add to the counts of a day; returns how many codes found no room."""
-    waiting: list[dict[str, object]] = []
+    known = _known(connection, day, [one.code for one in counts])
+    old, new = [], []
     for one, count in sorted(counts.items()):
-        here = (unmapped.c.day == day) & (unmapped.c.system == one.system) & (unmapped.c.code == one.code)
-        if not connection.execute(update(unmapped).where(here).values(count=unmapped.c.count + count)).rowcount:
-            waiting.append({"day": day, "system": one.system, "code": one.code, "chapter": one.chapter, "count": count})
-    if not waiting:
-        return 0
-    room = _room(connection, len(waiting), day)
-    add_counts(connection, unmapped, waiting[:room])  # another process may have been quicker
-    return max(len(waiting) - room, 0)
+        row = {"day": day, "system": one.system, "code": one.code, "chapter": one.chapter, "count": count}
+        (old if (one.system, one.code) in known else new).append(row)
+    room = _room(connection, len(new), day) if new else 0
+    add_counts(connection, unmapped, old + new[:room])  # another process may have been quicker
+    return max(len(new) - room, 0)
+
+
+def _known(connection: Connection, day: str, codes: Sequence[str]) -> set[tuple[str, str]]:
+    """The (system, code) of this day's rows with one of these codes."""
+    found: set[tuple[str, str]] = set()
+    for first in range(0, len(codes), MANY):
+        some = {"day": day, "codes": codes[first : first + MANY]}
+        found.update((row.system, row.code) for row in connection.execute(KNOWN, some))
+    return found
 
 
 def _room(connection: Connection, wanted: int, today: str) -> int:

@@ -30,6 +30,7 @@ __all__ = ["Shown", "Writer", "fingerprint", "gap_print"]
 BATCH = 500
 WAITING = 2_000
 PRUNE_S = 3600.0
+GATHER_S = 0.1  # a transaction costs as much CPU as the rules for an ordinary patient; calls of this time share one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Writer:
         self._dropped = dropped
         self._queue: queue.Queue[Shown | None] = queue.Queue(WAITING)
         self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
         self._pruned = 0.0
 
     def add(self, entry: Shown) -> None:
@@ -92,14 +94,20 @@ class Writer:
         except queue.Full:
             self._dropped(1)
 
+    def hurry(self) -> None:
+        """Write what waits now, because somebody is about to read it."""
+        self._hurry.set()
+
     def flush(self) -> None:
         """Wait until all that was added is written or dropped."""
+        self.hurry()
         self._queue.join()
 
     def close(self) -> None:
         """Write what waits and stop."""
         if self._thread is not None:
             self._queue.put(None)
+            self.hurry()
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
@@ -120,6 +128,9 @@ class Writer:
 
     def _next(self) -> list[Shown | None]:
         batch = [self._queue.get()]
+        if self._queue.qsize() < BATCH:
+            self._hurry.wait(GATHER_S)
+        self._hurry.clear()
         while len(batch) < BATCH and batch[-1] is not None:
             try:
                 batch.append(self._queue.get_nowait())
