@@ -37,6 +37,12 @@ class Explainer:
 
     def truth(self, node: Node, world: World) -> bool | None:
         """Three-valued truth of a node; Derived ones by the engine's outcome."""
+        found = world.known.get(id(node))
+        if found is None:
+            found = world.known[id(node)] = (node, self._truth(node, world))
+        return found[1]
+
+    def _truth(self, node: Node, world: World) -> bool | None:
         match node:
             case Leaf():
                 presence = world.verdicts[node].presence
@@ -131,6 +137,13 @@ class Explainer:
 
     def _only(self, node: Node, world: World, weak: Callable[[Support], bool]) -> bool:
         """Does `node` hold only thanks to resources that are `weak`?"""
+        key = (id(node), weak)
+        found = world.weak.get(key)
+        if found is None:
+            found = world.weak[key] = (node, self._rests(node, world, weak))
+        return found[1]
+
+    def _rests(self, node: Node, world: World, weak: Callable[[Support], bool]) -> bool:
         match node:
             case Leaf():
                 support = world.verdicts[node].support if world.verdicts[node].presence is Presence.PRESENT else ()

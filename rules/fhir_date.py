@@ -17,7 +17,7 @@ Rules of this file, each with a test:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -45,6 +45,14 @@ class Duration:
 
     count: int
     unit: Literal["minute", "hour", "day", "week", "month", "year"]
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hash once: durations are keys in every evaluation."""
+        object.__setattr__(self, "_hash", hash((self.count, self.unit)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @classmethod
     def parse(cls, text: str) -> Duration:

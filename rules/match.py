@@ -98,5 +98,5 @@ def _answered(verdict: Verdict, answers: frozenset[str]) -> Verdict:
     """Apply `is`: the answer becomes two-valued."""
     if not answers:
         return verdict
-    holds = verdict.presence.value in answers
+    holds = verdict.presence in answers
     return Verdict(Presence.PRESENT if holds else Presence.ABSENT, verdict.support, verdict.missing if holds else ())

@@ -7,13 +7,12 @@ outcome is the same, whatever the background: it is no cache, and nothing of a r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from rules.engine.interface import Facts
 
-__all__ = ["NOTHING", "Background", "nearest"]
+__all__ = ["NOTHING", "Background", "Backgrounds"]
 
 NOTHING: Final[Facts] = (frozenset(), frozenset())
 """The background of an engine that was told no typical patient."""
@@ -33,14 +32,32 @@ class Background(Generic[N]):
     fired: tuple[frozenset[int], frozenset[int]]
 
 
-def nearest(backgrounds: Sequence[Background[N]], sure: frozenset[str], possible: frozenset[str]) -> tuple[Background[N], frozenset[str]]:
-    """The background from which these facts differ in the fewest places, the first of equals; and the facts that are not as in it."""
-    found = backgrounds[0]
-    own_sure, own_possible = sure ^ found.facts[0], possible ^ found.facts[1]
-    best = 0
-    for one in backgrounds[1:]:  # in how many places more than the first
-        apart_sure, apart_possible = one.apart
-        more = len(apart_sure) + len(apart_possible) - 2 * (len(own_sure & apart_sure) + len(own_possible & apart_possible))
-        if more < best:
-            found, best = one, more
-    return found, (own_sure ^ found.apart[0]) | (own_possible ^ found.apart[1])
+class Backgrounds(Generic[N]):
+    """Typical patients in a fixed order; at least one. For each world a bit stands for a name that tells one of them from the first."""
+
+    def __init__(self) -> None:
+        self.all: list[Background[N]] = []
+        self._bits: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        self._apart: list[tuple[int, int, int]] = []
+
+    def add(self, one: Background[N]) -> None:
+        """Append one; `one.apart` is from the first."""
+        for name_bits, names in zip(self._bits, one.apart, strict=True):
+            for name in sorted(names):
+                name_bits.setdefault(name, 1 << len(name_bits))
+        sure, possible = (sum(map(bits.__getitem__, names)) for bits, names in zip(self._bits, one.apart, strict=True))
+        self.all.append(one)
+        self._apart.append((sure, possible, len(one.apart[0]) + len(one.apart[1])))
+
+    def nearest(self, sure: frozenset[str], possible: frozenset[str]) -> tuple[Background[N], frozenset[str]]:
+        """The background from which these facts differ in the fewest places, the first of equals; and the facts that are not as in it."""
+        first = self.all[0]
+        own_sure, own_possible = sure ^ first.facts[0], possible ^ first.facts[1]
+        of_sure, of_possible = self._bits
+        mine = sum([of_sure[name] for name in own_sure if name in of_sure])
+        maybe = sum([of_possible[name] for name in own_possible if name in of_possible])
+        further = [  # in how many places more than the first
+            size - 2 * ((mine & apart).bit_count() + (maybe & apart_possible).bit_count()) for apart, apart_possible, size in self._apart
+        ]
+        found = self.all[further.index(min(further))]
+        return found, (own_sure ^ found.apart[0]) | (own_possible ^ found.apart[1])

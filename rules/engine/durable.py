@@ -16,7 +16,7 @@ from threading import Lock
 from time import monotonic
 from typing import Literal, cast
 
-from rules.engine.background import NOTHING, Background, nearest
+from rules.engine.background import NOTHING, Background, Backgrounds
 from rules.engine.chunks import ALWAYS, Chunk, Condition, Layer, Name, Step, cut, ranks
 from rules.engine.interface import Budget, EngineError, Facts, Outcome, Program, ProgramError
 from rules.engine.ruleset import Ruleset, Session
@@ -55,9 +55,9 @@ class DurableEngine:
                 layers.append((layer, [self._load(chunk, helpers) for chunk in layer.chunks]))
             first += len(clauses)
         self._net = Net(layers)
-        self._backgrounds: list[Background[Name]] = []
+        self._backgrounds: Backgrounds[Name] = Backgrounds()
         for facts in typical or (NOTHING,):
-            self._backgrounds.append(self._settled(facts))
+            self._backgrounds.add(self._settled(facts))
 
     def _load(self, chunk: Chunk, helpers: Iterator[int]) -> Ruleset:
         """A step has the number of its clause; a helper has one beyond all clauses."""
@@ -71,8 +71,9 @@ class DurableEngine:
     def _settled(self, facts: Facts) -> Background[Name]:
         """Solve for typical facts; from the second on, from the nearest that is there."""
         run = _Run(self._net, facts, Budget(10**6, 10**6, 60.0))
-        first = self._backgrounds[0].facts if self._backgrounds else facts
-        run.solve(nearest(self._backgrounds, *facts) if self._backgrounds else None)
+        known = self._backgrounds
+        first = known.all[0].facts if known.all else facts
+        run.solve(known.nearest(*facts) if known.all else None)
         apart = facts[0] ^ first[0], facts[1] ^ first[1]
         held = frozenset(run.sure), frozenset(run.possible)
         return Background(facts, apart, held, (frozenset(run.fired), frozenset(run.fired_possible)))
@@ -87,7 +88,7 @@ class DurableEngine:
         try:
             if self._poisoned:
                 raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
-            self._solve(run, nearest(self._backgrounds, sure, possible), budget.seconds + WATCHDOG_S)
+            self._solve(run, self._backgrounds.nearest(sure, possible), budget.seconds + WATCHDOG_S)
         finally:
             self._lock.release()
         run.sure -= self._net.unnamed

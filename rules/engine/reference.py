@@ -16,7 +16,7 @@ from graphlib import CycleError, TopologicalSorter
 from time import monotonic
 from typing import Literal
 
-from rules.engine.background import NOTHING, Background, nearest
+from rules.engine.background import NOTHING, Background, Backgrounds
 from rules.engine.interface import Budget, Clause, EngineError, Facts, Outcome, Program
 
 __all__ = ["ReferenceEngine"]
@@ -48,16 +48,16 @@ class ReferenceEngine:
         for number, cell in enumerate(self._cells):
             for name in {name for _, clause in cell.clauses for name in (*clause.when, *clause.unless, *clause.open)}:
                 self._readers.setdefault(name, []).append(number)
-        self._backgrounds: list[Background[str]] = []
+        self._backgrounds: Backgrounds[str] = Backgrounds()
         for facts in typical or (NOTHING,):
-            self._backgrounds.append(self._settled(facts))
+            self._backgrounds.add(self._settled(facts))
 
     def _settled(self, facts: Facts) -> Background[str]:
         """Solve for typical facts: the first all of it, the others from the nearest that is there."""
         run = _Run(self._cells, self._readers, facts, UNLIMITED)
         known = self._backgrounds
-        run.solve(run.begin(*nearest(known, *facts), self._makers) if known else bytearray(b"\1") * len(self._cells))
-        first = self._backgrounds[0].facts if self._backgrounds else facts
+        run.solve(run.begin(*known.nearest(*facts), self._makers) if known.all else bytearray(b"\1") * len(self._cells))
+        first = known.all[0].facts if known.all else facts
         apart = facts[0] ^ first[0], facts[1] ^ first[1]
         held = frozenset(run.sure), frozenset(run.possible)
         return Background(facts, apart, held, (frozenset(run.fired), frozenset(run.fired_possible)))
@@ -67,7 +67,7 @@ class ReferenceEngine:
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
         run = _Run(self._cells, self._readers, (sure, possible), budget)
-        run.solve(run.begin(*nearest(self._backgrounds, sure, possible), self._makers))
+        run.solve(run.begin(*self._backgrounds.nearest(sure, possible), self._makers))
         run.check()
         return Outcome(
             sure=frozenset(run.sure),

@@ -59,6 +59,8 @@ ABSENT = Verdict(Presence.ABSENT)
 
 def gaps(index: RecordIndex, types: tuple[str, ...]) -> tuple[NotChecked, ...]:
     """What could not be read, as reasons."""
+    if not index.record.unread:
+        return ()
     return tuple(NotChecked(name, why, name) for name, why in index.unread(types))
 
 

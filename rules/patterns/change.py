@@ -11,7 +11,7 @@ from itertools import pairwise
 from rules.facts import Presence
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
-from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, both, gaps
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps
 from rules.patterns.index import RecordIndex
 from rules.patterns.labs import series
 from rules.patterns.when import Window, duration
@@ -119,7 +119,7 @@ class Change:
         if truth is None:
             return self.quiet(index)
         if not truth:
-            return Verdict(Presence.ABSENT)
+            return ABSENT
         return Verdict(
             Presence.PRESENT, tuple(Support(f"change:{newest.concept}", value.ref, value.when.text) for value in (newest, oldest))
         )

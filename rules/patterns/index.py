@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +11,7 @@ from rules.fhir_date import Duration, FhirDate, reached
 
 if TYPE_CHECKING:
     from rules.calculators import Calculated
+    from rules.patterns.base import Verdict
     from rules.patterns.when import Window
 
 __all__ = ["RecordIndex"]
@@ -20,12 +20,17 @@ NEVER = frozenset({"refuted", "entered-in-error"})
 T = TypeVar("T", Condition, Medication, Observation, Event, Allergy, Relative)
 
 
-def _index(facts: Iterable[T]) -> dict[str, list[T]]:
-    table: dict[str, list[T]] = defaultdict(list)
-    for fact in facts:
-        for concept in fact.concepts:
-            table[concept].append(fact)
-    return dict(table)
+class Table(dict[str, list[T]]):
+    """Facts by concept, each concept's in the order of the record. `picked`: what was looked up under several concepts at once."""
+
+    __slots__ = ("picked",)
+
+    def __init__(self, facts: Iterable[T]) -> None:
+        super().__init__()
+        self.picked: dict[frozenset[str], tuple[T, ...]] = {}
+        for fact in facts:
+            for concept in fact.concepts:
+                self.setdefault(concept, []).append(fact)
 
 
 class RecordIndex:
@@ -33,28 +38,30 @@ class RecordIndex:
 
     __slots__ = (
         "ages", "allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "ordered", "record",
-        "relatives", "weights",
+        "relatives", "same", "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.computed: dict[tuple[str, Window], Calculated] = {}
         """What calculators worked out, by name and window."""
+        self.same: dict[object, Verdict] = {}
+        """Verdicts that many conditions give: by the calculator's name and window when it has no value, and of an age that fits."""
         self.ordered: dict[frozenset[str], tuple[Observation, ...]] = {}
         """Results of some names, latest first: many conditions ask for the same."""
         self.ages: dict[Duration, bool | None] = {}
         """Whether this patient has reached an age: many conditions ask for the same few."""
         self.weights: list[Decimal | None] = []
         """The body weight in kg, once it was looked for."""
-        self.conditions = _index(record.conditions)
-        self.medications = _index(record.medications)
-        self.observations = _index(record.observations)
-        self.events = _index(record.events)
+        self.conditions = Table(record.conditions)
+        self.medications = Table(record.medications)
+        self.observations = Table(record.observations)
+        self.events = Table(record.events)
         for goal in record.events:  # a Goal is also about the conditions it addresses
             for reason in goal.reasons - goal.concepts if goal.kind == "goal" else ():
                 self.events.setdefault(reason, []).append(goal)
-        self.allergies = _index(record.allergies)
-        self.relatives = _index(record.relatives)
+        self.allergies = Table(record.allergies)
+        self.relatives = Table(record.relatives)
         self.concepts: frozenset[str] = frozenset().union(
             self.conditions,
             self.medications,
@@ -66,18 +73,16 @@ class RecordIndex:
         )
 
     @staticmethod
-    def pick(table: dict[str, list[T]], names: frozenset[str]) -> Sequence[T]:
+    def pick(table: Table[T], names: frozenset[str]) -> Sequence[T]:
         """Facts with any of `names`, each once, in a fixed order."""
-        keys = table.keys() & names
+        keys = names.intersection(table)
         if not keys:
             return ()
         if len(keys) == 1:
             return table[next(iter(keys))]
-        seen: dict[int, T] = {}
-        for key in sorted(keys):
-            for fact in table[key]:
-                seen.setdefault(id(fact), fact)
-        return tuple(seen.values())
+        if keys not in table.picked:
+            table.picked[keys] = tuple({id(fact): fact for key in sorted(keys) for fact in table[key]}.values())
+        return table.picked[keys]
 
     def reached(self, birth: FhirDate, limit: Duration) -> bool | None:
         """Has the patient, born at `birth`, completed the age `limit`? None when a partial birth date straddles it."""

@@ -137,7 +137,7 @@ class Lab:
                 Presence.UNKNOWN, missing=(NotChecked(f"lab:{self.label}", "result not understood", "Observation", on_file=True),)
             )
         if not truth:
-            return Verdict(Presence.ABSENT)
+            return ABSENT
         concept = min(fact.concepts & self.names)
         return Verdict(from_bool(truth), (Support(f"lab:{concept}", fact.ref, fact.when.text if fact.when else None),))
 
@@ -231,13 +231,13 @@ class Calc:
         if computed is None:
             computed = index.computed[key] = CALCULATORS[self.name].compute(index, self.window)
         if computed.value is None:
-            missing = gaps(index, self.reads) or tuple(
-                NotChecked(f"calc:{self.name}", f"needs {name}", "Observation") for name in computed.needs
-            )
-            return Verdict(Presence.UNKNOWN, missing=missing)
+            if key not in index.same:
+                needs = tuple(NotChecked(f"calc:{self.name}", f"needs {name}", "Observation") for name in computed.needs)
+                index.same[key] = Verdict(Presence.UNKNOWN, missing=gaps(index, self.reads) or needs)
+            return index.same[key]
         truth = True if self.comparison is None else self.comparison.of(computed.value)
         if not truth:
-            return Verdict(Presence.ABSENT)
+            return ABSENT
         label = f"calc:{self.name}" + (" (proxy)" if computed.proxy else "")
         refs = computed.sources or ((None, None),)
         return Verdict(Presence.PRESENT, tuple(Support(label, ref, date) for ref, date in refs))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rules.facts import Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import Context, PatternError, Support, Truth, Verdict, both, from_bool
+from rules.patterns.base import ABSENT, Context, PatternError, Support, Truth, Verdict, both, from_bool, negate
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import duration
 
@@ -38,16 +38,16 @@ class Age:
         person = index.record.person
         if person is None or person.birth is None:
             return Verdict(Presence.UNKNOWN, missing=(NotChecked("age", "birth date not in the record", "Patient"),))
-        tests: list[Truth] = []
-        if self.low is not None:
-            tests.append(index.reached(person.birth, self.low))
-        if self.high is not None:
-            old = index.reached(person.birth, self.high)
-            tests.append(None if old is None else not old)
-        truth = both(tests)
+        old_enough: Truth = self.low is None or index.reached(person.birth, self.low)
+        young_enough: Truth = self.high is None or negate(index.reached(person.birth, self.high))
+        truth = both((old_enough, young_enough))
         if truth is None:
             return Verdict(Presence.UNKNOWN, missing=(NotChecked("age", "birth date not precise enough", "Patient"),))
-        return Verdict(from_bool(truth), (Support("age", person.ref, person.birth.text),) if truth else ())
+        if not truth:
+            return ABSENT
+        if "age" not in index.same:
+            index.same["age"] = Verdict(Presence.PRESENT, (Support("age", person.ref, person.birth.text),))
+        return index.same["age"]
 
 
 def age(context: Context, table: Mapping[str, object]) -> Age:
@@ -85,7 +85,7 @@ class Simple:
         if gender not in {"male", "female"}:
             return Verdict(Presence.UNKNOWN, missing=(NotChecked("sex", "sex not recorded as male or female", "Patient"),))
         if gender not in self.wanted:
-            return Verdict(Presence.ABSENT)
+            return ABSENT
         return Verdict(Presence.PRESENT, (Support(f"sex:{gender}", record.person.ref if record.person else None),))
 
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from rules.engine import build_engine
-from rules.engine.background import NOTHING, Background, nearest
+from rules.engine.background import NOTHING, Background, Backgrounds
 from rules.engine.interface import Facts
 from rules.engine.reference import ReferenceEngine
 from tests.unit.engine.back_ends import AMPLE, KINDS, Kind, clause, program
@@ -21,9 +21,11 @@ def facts(sure: str, unknown: str = "") -> Facts:
     return frozenset(sure.split()), frozenset(sure.split()) | frozenset(unknown.split())
 
 
-def backgrounds(*typical: Facts) -> list[Background[str]]:
-    first = typical[0]
-    return [Background(one, (one[0] ^ first[0], one[1] ^ first[1]), (NONE, NONE), (frozenset(), frozenset())) for one in typical]
+def backgrounds(*typical: Facts) -> Backgrounds[str]:
+    first, known = typical[0], Backgrounds[str]()
+    for one in typical:
+        known.add(Background(one, (one[0] ^ first[0], one[1] ^ first[1]), (NONE, NONE), (frozenset(), frozenset())))
+    return known
 
 
 def distance(one: Facts, other: Facts) -> int:
@@ -50,32 +52,32 @@ MG, ALS, WELL = facts("adult mg achr", "renal"), facts("adult als", "renal"), fa
 def test_the_run_starts_from_the_patient_who_differs_least_and_is_told_every_difference(
     own: Facts, expected: Facts, differing: str
 ) -> None:
-    found, different = nearest(backgrounds(WELL, MG, ALS), *own)
+    found, different = backgrounds(WELL, MG, ALS).nearest(*own)
     assert found.facts == expected
     assert different == frozenset(differing.split())
 
 
 @pytest.mark.parametrize("order", [(WELL, MG, ALS), (ALS, WELL, MG), (MG, ALS, WELL)])
 def test_the_order_of_the_typical_patients_decides_between_equals_only(order: tuple[Facts, ...]) -> None:
-    assert nearest(backgrounds(*order), *facts("adult als mg achr als2", "renal"))[0].facts == MG
+    assert backgrounds(*order).nearest(*facts("adult als mg achr als2", "renal"))[0].facts == MG
     between = facts("adult mg", "")
     same = [one for one in order if distance(one, between) == min(distance(other, between) for other in order)]
-    assert nearest(backgrounds(*order), *between)[0].facts == same[0]
+    assert backgrounds(*order).nearest(*between)[0].facts == same[0]
 
 
 def test_of_equals_the_first_is_taken() -> None:
     twins = backgrounds(facts("a"), facts("a"), facts("b"))
-    assert nearest(twins, *facts("a"))[0] is twins[0]
-    assert nearest(twins, *facts(""))[0] is twins[0]
+    assert twins.nearest(*facts("a"))[0] is twins.all[0]
+    assert twins.nearest(*facts(""))[0] is twins.all[0]
 
 
 def test_a_fact_that_is_sure_here_and_unknown_there_is_a_difference() -> None:
-    found, different = nearest(backgrounds(facts("", "a")), *facts("a"))
+    found, different = backgrounds(facts("", "a")).nearest(*facts("a"))
     assert (found.facts, different) == (facts("", "a"), frozenset("a"))
 
 
 def test_with_one_background_it_is_that_one() -> None:
-    found, different = nearest(backgrounds(NOTHING), *facts("a b", "c"))
+    found, different = backgrounds(NOTHING).nearest(*facts("a b", "c"))
     assert (found.facts, different) == (NOTHING, frozenset("abc"))
 
 
@@ -90,10 +92,10 @@ def test_the_choice_is_the_one_that_counting_every_place_makes() -> None:
     for _ in range(500):
         known = backgrounds(*(drawn() for _ in range(rng.randint(1, 6))))
         own = drawn()
-        found, different = nearest(known, *own)
-        assert distance(found.facts, own) == min(distance(one.facts, own) for one in known)
+        found, different = known.nearest(*own)
+        assert distance(found.facts, own) == min(distance(one.facts, own) for one in known.all)
         assert different == (own[0] ^ found.facts[0]) | (own[1] ^ found.facts[1])
-        assert found is next(one for one in known if distance(one.facts, own) == distance(found.facts, own))
+        assert found is next(one for one in known.all if distance(one.facts, own) == distance(found.facts, own))
 
 
 RULES = program(
