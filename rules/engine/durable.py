@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import faulthandler
 import weakref
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -97,13 +96,10 @@ class DurableEngine:
         return Outcome(
             sure=frozenset(cast("set[str]", run.sure)),
             possible=frozenset(cast("set[str]", run.possible)),
-            fired=self._ids_of(run.fired),
-            fired_possible=self._ids_of(run.fired_possible),
+            numbers=frozenset(run.fired - self._net.helpers),
+            numbers_possible=frozenset(run.fired_possible - self._net.helpers),
+            ids=self._ids,
         )
-
-    def _ids_of(self, numbers: set[int]) -> tuple[str, ...]:
-        ordered = sorted(numbers)
-        return tuple(map(self._ids.__getitem__, ordered[: bisect_left(ordered, len(self._ids))]))
 
     def _solve(self, run: _Run, start: tuple[Background[Name], frozenset[str]], last_s: float) -> None:
         if self._watchdog:
@@ -149,6 +145,7 @@ class Net:
             for number, members in enumerate(self.members)
         ]
         """By layer: its steps that read a head of the same layer (helpers and rings), by head."""
+        self.helpers = frozenset(at for at, step in self.steps.items() if step.clause is None)
         self.unnamed: frozenset[Name] = frozenset({ALWAYS, *(head for head in self.makers if not isinstance(head, str))})
 
 

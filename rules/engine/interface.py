@@ -61,15 +61,27 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What holds, and which clauses made it hold; every producer is kept. Clause ids are in program order.
+    """What holds, and which clauses made it hold; every producer is kept.
 
-    `sure` is a subset of `possible`; `fired` lists clauses that fired in the sure world, `fired_possible` those that fired in the possible
-    world (a superset in meaning, not necessarily listed twice by a back-end: the lists are each complete)."""
+    `sure` is a subset of `possible`. `numbers` are the clauses that fired in the sure world, by their place in the program,
+    `numbers_possible` those that fired in the possible world; `ids` are the ids of all clauses of the program, which are not compared:
+    hundreds of firings are compared on every call, and named only when somebody asks."""
 
     sure: frozenset[str]
     possible: frozenset[str]
-    fired: tuple[str, ...] = ()
-    fired_possible: tuple[str, ...] = ()
+    numbers: frozenset[int] = frozenset()
+    numbers_possible: frozenset[int] = frozenset()
+    ids: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def fired(self) -> tuple[str, ...]:
+        """Ids of the clauses that fired in the sure world, in program order."""
+        return tuple(map(self.ids.__getitem__, sorted(self.numbers)))
+
+    @property
+    def fired_possible(self) -> tuple[str, ...]:
+        """The same for the possible world."""
+        return tuple(map(self.ids.__getitem__, sorted(self.numbers_possible)))
 
 
 @dataclass(frozen=True, slots=True)

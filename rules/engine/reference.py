@@ -72,8 +72,9 @@ class ReferenceEngine:
         return Outcome(
             sure=frozenset(run.sure),
             possible=frozenset(run.possible),
-            fired=tuple(map(self._ids.__getitem__, sorted(run.fired))),
-            fired_possible=tuple(map(self._ids.__getitem__, sorted(run.fired_possible))),
+            numbers=frozenset(run.fired),
+            numbers_possible=frozenset(run.fired_possible),
+            ids=self._ids,
         )
 
 

@@ -22,7 +22,8 @@ def solve(program: Program, sure: frozenset[str], possible: frozenset[str]) -> O
             sure, possible = more, more_possible
         fired += [c.id for c in in_sure]
         fired_possible += [c.id for c in in_possible]
-    return Outcome(sure, possible, tuple(fired), tuple(fired_possible))
+    ids = tuple(clause.id for clauses in program.passes for clause in clauses)
+    return Outcome(sure, possible, frozenset(map(ids.index, fired)), frozenset(map(ids.index, fired_possible)), ids)
 
 
 def _holds(clause: Clause, own: frozenset[str], other: frozenset[str], sure: frozenset[str], possible: frozenset[str]) -> bool:

@@ -45,10 +45,9 @@ def test_engines_that_agree_give_the_common_outcome() -> None:
 @pytest.mark.parametrize(
     ("spoil", "clauses"),
     [
-        (lambda o: replace(o, fired=()), ("c", "d")),
-        (lambda o: replace(o, fired_possible=o.fired_possible[:2]), ("e",)),
-        (lambda o: replace(o, fired=("c",), fired_possible=("c", "z")), ("d", "e", "z")),
-        (lambda o: replace(o, fired=o.fired[::-1]), ()),
+        (lambda o: replace(o, numbers=frozenset()), ("c", "d")),
+        (lambda o: replace(o, numbers_possible=o.numbers_possible - {2}), ("e",)),
+        (lambda o: replace(o, numbers=frozenset({0}), numbers_possible=frozenset({0, 1})), ("d", "e")),
         (lambda o: replace(o, sure=o.sure | {"k"}), ()),
         (lambda o: replace(o, possible=o.possible - {"j"}), ()),
     ],

@@ -314,8 +314,9 @@ def test_a_run_remembers_nothing_of_earlier_runs(kind: Kind) -> None:
 @every_kind
 def test_1025_runs_in_one_process_give_the_same_answer(kind: Kind) -> None:
     engine = build_engine(kind, program([clause("c", "h", "a b")], [clause("d", "i", "h", unless="x")]))
-    expected = Outcome(frozenset("abh"), frozenset("abhix"), fired=("c",), fired_possible=("c", "d"))
-    assert {run(engine, "a b", "x") for _ in range(1025)} == {expected}
+    (outcome,) = {run(engine, "a b", "x") for _ in range(1025)}
+    assert outcome == Outcome(frozenset("abh"), frozenset("abhix"), frozenset({0}), frozenset({0, 1}))
+    assert (outcome.fired, outcome.fired_possible) == (("c",), ("c", "d"))
 
 
 @every_kind
