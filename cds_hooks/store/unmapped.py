@@ -38,7 +38,8 @@ class Seen:
 def count_unmapped(connection: Connection, day: str, counts: Mapping[Unmapped, int]) -> int:
     """Add to the counts of a day; returns how many codes found no room."""
     known = _known(connection, day, [one.code for one in counts])
-    old, new = [], []
+    old: list[dict[str, object]] = []
+    new: list[dict[str, object]] = []
     for one, count in sorted(counts.items()):
         row = {"day": day, "system": one.system, "code": one.code, "chapter": one.chapter, "count": count}
         (old if (one.system, one.code) in known else new).append(row)
