@@ -21,9 +21,13 @@ def said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     taken: set[tuple[object, ...]] = set()
     kept = []
     for finding in findings:
-        own = tuple(replace(one, recommended=_same(one) in wanted) for one in _new(finding.suggestions, taken))
+        own = tuple(
+            one if one.recommended or _same(one) not in wanted else replace(one, recommended=True)
+            for one in _new(finding.suggestions, taken)
+        )
         withheld = tuple(item for item in finding.withheld if item.what.lower() not in named)
-        kept.append(replace(finding, suggestions=own, withheld=withheld))
+        same = own == finding.suggestions and withheld == finding.withheld
+        kept.append(finding if same else replace(finding, suggestions=own, withheld=withheld))
     return tuple(kept)
 
 
