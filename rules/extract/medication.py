@@ -156,10 +156,12 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
     strength = None
     if target is not None and not reading.usable(target):
         reading.modified(resource)
+    elif target is not None and target.get("status") == "entered-in-error":
+        reading.malformed(resource)
     elif target is not None:
         if not is_codeable(target.get("code")):
             reading.malformed(resource)
-        ingredients = elements(target.get("ingredient"))
+        ingredients = [item for item in elements(target.get("ingredient")) if item.get("isActive") is not False]
         codeables += [target.get("code"), *(_substance(item, target, resource, reading) for item in ingredients)]
         if len(ingredients) == 1:
             strength = _strength(ingredients[0].get("strength"), reading)
@@ -177,6 +179,9 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
 def _substance(ingredient: Element, product: Element, order: Element, reading: Reading) -> object:
     """What an ingredient is: its code, or that of the Substance or Medication it refers to; all contained ones stand in the outermost
     resource (R4 references, contained)."""
+    if ingredient.get("modifierExtension"):
+        reading.modified(order)
+        return None
     reference = ingredient.get("itemReference")
     found = reading.resolve(reference, product) or reading.resolve(reference, order)
     if found is None:

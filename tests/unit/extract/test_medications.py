@@ -386,6 +386,21 @@ def test_an_ingredient_whose_meaning_may_be_changed_is_not_used(read: Read) -> N
     assert "MedicationRequest" in record.unread
 
 
+@pytest.mark.parametrize("content", [{"modifierExtension": [{"url": "x"}]}, {"isActive": False}])
+def test_an_ingredient_that_may_not_be_one_is_not_used(read: Read, content: Json) -> None:
+    drug = resource("Medication", "d", ingredient=[{"itemCodeableConcept": cc(PREDNISONE), **content}])
+    record = read(resource("MedicationRequest", medicationReference={"reference": "#d"}, contained=[drug]))
+    assert record.medications == ()
+    assert "MedicationRequest" in record.unread
+
+
+def test_a_product_entered_in_error_makes_its_order_unread(read: Read) -> None:
+    drug = resource("Medication", "d", status="entered-in-error", code=cc(PREDNISONE))
+    record = read(resource("MedicationRequest", medicationReference={"reference": "Medication/d"}), drug)
+    assert record.medications == ()
+    assert record.unread == UNREAD
+
+
 ABSENT: Json = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]}
 UNREAD = {"MedicationRequest": "a resource of this type could not be read"}
 
