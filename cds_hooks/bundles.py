@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -77,12 +78,12 @@ def read_page(value: object, path: str) -> Page:
         search = entry.get("search")
         included = isinstance(search, dict) and search.get("mode") == "include"
         found.append(Item(inner_resource, full_url if isinstance(full_url, str) else None, included))
-    total = resource.get("total")
+    total = _total(resource.get("total"))
     return Page(
         items=tuple(found),
         failed=failed,
-        hollow=hollow,
-        total=total if isinstance(total, int) and not isinstance(total, bool) else None,
+        hollow=hollow or total is None,
+        total=total,
         next_url=_next(resource, path),
         searchset=resource.get("type") == "searchset",
     )
@@ -133,6 +134,19 @@ def _next(bundle: JsonObject, path: str) -> str | None:
         if isinstance(link, dict) and link.get("relation") == "next":
             url = link.get("url")
             return url if isinstance(url, str) else ""
+    return None
+
+
+def _total(value: object) -> int | None:
+    """How many matches there are, at least: none when it is not said; None when what is said is no count and may hide some.
+
+    Some servers write the number as text or with a decimal point."""
+    if value is None:
+        return 0
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf and value == int(value):
+        return int(value)
     return None
 
 

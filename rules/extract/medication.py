@@ -151,22 +151,54 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
     codeables = [reading.codeable(resource, "medicationCodeableConcept")]
     if "medication" in resource:  # the element of R5
         reading.malformed(resource)
-    target = reading.resolve(resource.get("medicationReference"), resource)
+    reference = resource.get("medicationReference")
+    target = reading.resolve(reference, resource)
     strength = None
-    if target is not None and reading.usable(target):
+    if target is not None and not reading.usable(target):
+        reading.modified(resource)
+    elif target is not None and target.get("status") == "entered-in-error":
+        reading.malformed(resource)
+    elif target is not None:
         if not is_codeable(target.get("code")):
             reading.malformed(resource)
-        ingredients = elements(target.get("ingredient"))
-        codeables += [target.get("code"), *(item.get("itemCodeableConcept") for item in ingredients)]
+        ingredients = [item for item in elements(target.get("ingredient")) if item.get("isActive") is not False]
+        codeables += [target.get("code"), *(_substance(item, target, resource, reading) for item in ingredients)]
         if len(ingredients) == 1:
             strength = _strength(ingredients[0].get("strength"), reading)
     concepts = reading.concepts(*codeables)
-    named = frozenset[str]() if concepts else reading.terminology.drugs_named([*codeables, resource.get("medicationReference")])
+    named = frozenset[str]() if concepts else reading.terminology.drugs_named([*codeables, reference])
     reading.unmapped.update(in_medications(codeables, reading.terminology, named=bool(named)))
     if not concepts and not named:
+        if not any(_says_something(item) for item in (*codeables, reference)) and resource.get("status") != "entered-in-error":
+            reading.malformed(resource)  # masked, or absent with a reason: it could be any drug
         return None
     route = next((found for item in codeables if (found := reading.terminology.product_route(item, named=bool(named)))), None)
     return _Product(concepts or named, route, strength, bool(named))
+
+
+def _substance(ingredient: Element, product: Element, order: Element, reading: Reading) -> object:
+    """What an ingredient is: its code, or that of the Substance or Medication it refers to; all contained ones stand in the outermost
+    resource (R4 references, contained)."""
+    if ingredient.get("modifierExtension"):
+        reading.modified(order)
+        return None
+    reference = ingredient.get("itemReference")
+    found = reading.resolve(reference, product) or reading.resolve(reference, order)
+    if found is None:
+        return ingredient.get("itemCodeableConcept")
+    if not reading.usable(found):
+        reading.modified(order)
+        return None
+    return found.get("code")
+
+
+def _says_something(value: object) -> bool:
+    """Whether a CodeableConcept has a code or words, or a Reference has words."""
+    if not isinstance(value, dict):
+        return False
+    return any(value.get(name) for name in ("text", "display")) or any(
+        coding.get("code") or coding.get("display") for coding in elements(value.get("coding"))
+    )
 
 
 def _strength(ratio: object, reading: Reading) -> Strength | None:

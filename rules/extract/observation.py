@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from rules.extract.reading import Element, Reading, elements, flag
+from rules.extract.reading import Element, Reading, elements, flag, target_of
 from rules.facts import Observation, Origin
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, number
@@ -19,6 +20,8 @@ _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpret
 
 def observations(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Observation]:
     """An Observation (R4 10.1) and its components; a genetics panel's own fact gathers its components' answers."""
+    if _is_of_another(resource, reading):
+        return
     code = reading.codeable(resource, "code")
     concepts = reading.concepts(code)
     status = reading.status(resource)
@@ -42,6 +45,23 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
         if whole.concepts:
             yield whole
     yield from (part for part in parts if part.concepts)
+
+
+def _is_of_another(resource: Element, reading: Reading) -> bool:
+    """Whether `focus` says that a person other than the subject was observed: a donor, a fetus, a parent (R4 10.1.3)."""
+    own = _id(resource.get("subject"))
+    for focus in elements(resource.get("focus")):
+        found = reading.resolve(focus, resource)
+        kind = found.get("resourceType") if found is not None else (target_of(focus) or str(focus.get("type"))).split("/")[0]
+        if kind == "RelatedPerson" or (kind == "Patient" and _id(focus) != own):
+            return True
+    return False
+
+
+def _id(reference: object) -> str | None:
+    """The id at the end of a Reference, whichever way it is written: relative, absolute, with a version, as urn:uuid."""
+    target = reference.get("reference") if isinstance(reference, dict) else None
+    return re.split("[/:]", target.split("/_history/")[0])[-1] if isinstance(target, str) else None
 
 
 def _of_denied(fact: Observation, code: object, reading: Reading) -> Observation:

@@ -40,6 +40,7 @@ MODIFIED = "a resource carries a modifier extension this service does not know"
 _UCUM = "http://unitsofmeasure.org"
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 _REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{2,40})/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?", re.DOTALL)
+_TARGET = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{2,40}/[^/?#\s]{1,256})(?:/_history/[^/?#\s]{1,256})?", re.DOTALL)
 _COMPARATORS = frozenset({"", "<", "<=", ">=", ">"})
 
 
@@ -90,6 +91,8 @@ class Reading:
         self._resources: dict[str, Element] = {}
         for item in inputs:
             self._resources.setdefault(item.ref, item.resource)
+            if item.ref.endswith("/?") and isinstance(name := item.resource.get("id"), str):  # longer than FHIR allows, or with "_"
+                self._resources.setdefault(f"{item.ref[:-1]}{name}", item.resource)
             if item.url:
                 self._resources.setdefault(item.url, item.resource)
 
@@ -221,8 +224,8 @@ class Reading:
         if target.startswith("#"):
             return next((item for item in elements(within.get("contained")) if item.get("id") == target[1:]), None)
         found = self._resources.get(target)
-        if found is None and (match := _REFERENCE.fullmatch(target)):
-            found = self._resources.get(f"{match[1]}/{match[2]}")
+        if found is None and (match := _TARGET.fullmatch(target)):
+            found = self._resources.get(match[1])
         return found
 
     def reasons(self, resource: Element, codes: str = "reasonCode", references: str = "reasonReference") -> tuple[frozenset[str], bool]:
@@ -246,11 +249,15 @@ class Reading:
         """Note that a resource of this type says something we could not read."""
         self.unread.setdefault(str(resource.get("resourceType")), MALFORMED)
 
+    def modified(self, resource: Element) -> None:
+        """Note that something this service does not know could change the meaning of a resource of this type."""
+        self.unread.setdefault(str(resource.get("resourceType")), MODIFIED)
+
     def usable(self, resource: Element) -> bool:
         """False, and noted, when a modifier extension, implicit rules (R4 2.1.21.5, 2.26.3.4) or an unreadable doNotPerform
         could change the meaning."""
         if resource.get("modifierExtension") or resource.get("implicitRules"):
-            self.unread.setdefault(str(resource.get("resourceType")), MODIFIED)
+            self.modified(resource)
             return False
         if not isinstance(resource.get("doNotPerform", False), bool):
             self.malformed(resource)

@@ -82,8 +82,9 @@ class Drug:
                 return current(fact)
             case "med_tail":
                 tail = next((length for drugs, length in self.tails if fact.concepts & drugs), None)
-                if current(fact) or tail is None:
-                    return current(fact)
+                now = current(fact)
+                if now is not False or tail is None:
+                    return now
                 last = end or start
                 if not (given(fact) or ended(fact)):
                     return False

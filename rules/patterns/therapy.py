@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from rules.extract.reading import UNREADABLE
 from rules.facts import Medication, Origin
 from rules.fhir_date import Duration
 from rules.patterns.base import Names, Truth
@@ -27,8 +28,12 @@ def current(fact: Medication) -> Truth:
         return fact.status not in WITHDRAWN
     if fact.origin is Origin.DRAFT:
         return False
+    if fact.kind == "MedicationRequest" and fact.intent not in ORDER_INTENTS:
+        return False
+    if fact.kind in {"MedicationRequest", "MedicationStatement"} and fact.status in {None, "unknown", UNREADABLE}:
+        return None
     if fact.kind == "MedicationRequest":
-        return fact.status in {"active", "on-hold"} and fact.intent in ORDER_INTENTS
+        return fact.status in {"active", "on-hold"}
     if fact.kind == "MedicationStatement":
         return fact.status in {"active", "intended", "on-hold"}
     if fact.kind == "MedicationAdministration":

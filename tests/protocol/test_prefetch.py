@@ -160,6 +160,18 @@ def test_fewer_entries_than_the_total_without_a_next_page_are_a_part(service: Se
     assert service.knowledge.unread == {"Condition": "only a part of the data came"}
 
 
+@pytest.mark.parametrize("total", ["2", 2.0, 1e300, "many", "²", True, {}])
+def test_a_total_written_oddly_still_says_that_more_is_there(service: Service, total: object) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), total=total)}))
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
+@pytest.mark.parametrize("total", ["1", 1.0, 0, -1, None])
+def test_a_total_that_claims_no_more_than_came_changes_nothing(service: Service, total: object) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), total=total)}))
+    assert service.knowledge.unread == {}
+
+
 def test_included_resources_do_not_count_towards_the_total(service: Service) -> None:
     found = bundle(condition(), total=2)
     found["entry"].append({"resource": {"resourceType": "Practitioner", "id": "d"}, "search": {"mode": "include"}})

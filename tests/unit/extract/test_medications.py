@@ -356,7 +356,71 @@ def test_a_referenced_product_whose_meaning_may_be_changed_is_not_used(read: Rea
         resource("Medication", "d", code=cc(PREDNISONE), modifierExtension=[{"url": "x"}]),
     )
     assert record.medications == ()
-    assert "Medication" in record.unread
+    assert record.unread.keys() == {"Medication", "MedicationRequest"}
+
+
+@pytest.mark.parametrize("name", ["m_1", "e" * 200])
+@pytest.mark.parametrize("reference", ["Medication/{}", "https://ehr.example.org/fhir/Medication/{}", "Medication/{}/_history/2"])
+def test_a_drug_is_found_by_an_id_that_fhir_does_not_allow(read: Read, name: str, reference: str) -> None:
+    order = resource("MedicationRequest", medicationReference={"reference": reference.format(name)})
+    (found,) = read(order, resource("Medication", name, code=cc(PREDNISONE))).medications
+    assert found.concepts == names("prednisone")
+
+
+@pytest.mark.parametrize("kind", ["Medication", "Substance"])
+def test_an_ingredient_may_be_referred_to(read: Read, kind: str) -> None:
+    part = resource(kind, "s", code=cc(PREDNISONE))
+    order = resource("MedicationRequest", medicationReference={"reference": "#d"})
+    beside: Json = resource("Medication", "d", ingredient=[{"itemReference": {"reference": f"{kind}/s"}}])
+    inside: Json = resource("Medication", "d", ingredient=[{"itemReference": {"reference": "#s"}}])
+    for contained, extra in (([beside], (part,)), ([inside, part], ()), ([{**inside, "contained": [part]}], ())):
+        (found,) = read({**order, "contained": contained}, *extra).medications
+        assert found.concepts == names("prednisone")
+
+
+def test_an_ingredient_whose_meaning_may_be_changed_is_not_used(read: Read) -> None:
+    part = resource("Substance", "s", code=cc(PREDNISONE), modifierExtension=[{"url": "x"}])
+    drug = resource("Medication", "d", code={"text": "mixture"}, ingredient=[{"itemReference": {"reference": "#s"}}])
+    record = read(resource("MedicationRequest", medicationReference={"reference": "#d"}, contained=[drug, part]))
+    assert record.medications == ()
+    assert "MedicationRequest" in record.unread
+
+
+@pytest.mark.parametrize("content", [{"modifierExtension": [{"url": "x"}]}, {"isActive": False}])
+def test_an_ingredient_that_may_not_be_one_is_not_used(read: Read, content: Json) -> None:
+    drug = resource("Medication", "d", ingredient=[{"itemCodeableConcept": cc(PREDNISONE), **content}])
+    record = read(resource("MedicationRequest", medicationReference={"reference": "#d"}, contained=[drug]))
+    assert record.medications == ()
+    assert "MedicationRequest" in record.unread
+
+
+def test_a_product_entered_in_error_makes_its_order_unread(read: Read) -> None:
+    drug = resource("Medication", "d", status="entered-in-error", code=cc(PREDNISONE))
+    record = read(resource("MedicationRequest", medicationReference={"reference": "Medication/d"}), drug)
+    assert record.medications == ()
+    assert record.unread == UNREAD
+
+
+ABSENT: Json = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]}
+UNREAD = {"MedicationRequest": "a resource of this type could not be read"}
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"code": ABSENT}, {"code": {"coding": [{"system": "x"}]}}, {"ingredient": [{"itemReference": {}}]}]
+)
+def test_a_product_that_does_not_say_what_it_is_makes_its_order_unread(read: Read, content: Json) -> None:
+    order = resource("MedicationRequest", medicationReference={"reference": "Medication/d"})
+    assert read(order, resource("Medication", "d", **content)).unread == UNREAD
+    assert read(order, resource("Medication", "d", **{**content, "code": {"text": "saline"}})).unread == {}
+    assert (
+        read({**order, "medicationReference": {"reference": "Medication/d", "display": "saline"}}, resource("Medication", "d")).unread == {}
+    )
+
+
+@pytest.mark.parametrize("content", [{}, {"medicationCodeableConcept": ABSENT}, {"medicationCodeableConcept": {"coding": []}}])
+def test_an_order_that_does_not_say_for_what_drug_is_unread(read: Read, content: Json) -> None:
+    assert read(resource("MedicationRequest", **content)).unread == UNREAD
+    assert read(resource("MedicationRequest", status="entered-in-error", **content)).unread == {}
 
 
 @pytest.mark.parametrize(

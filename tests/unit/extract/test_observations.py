@@ -176,6 +176,29 @@ def test_the_normal_range_counts_when_there_is_one(read: Read, ranges: object, h
     assert found == (Quantity(Decimal(high), "mg/dL") if high else None)
 
 
+@pytest.mark.parametrize(
+    ("focus", "counts"),
+    [
+        ({"reference": "RelatedPerson/donor"}, False),
+        ({"reference": "Patient/fetus"}, False),
+        ({"type": "Patient", "identifier": {"value": "7"}}, False),
+        ({"reference": "#someone"}, False),
+        ({"reference": "Patient/p"}, True),
+        ({"reference": "p", "type": "Patient"}, True),
+        ({"reference": "https://ehr.example.org/fhir/Patient/p/_history/2"}, True),
+        ({"reference": "Device/pump"}, True),
+        ({"display": "left kidney"}, True),
+        ({"reference": 5}, True),
+    ],
+)
+def test_a_result_of_a_donor_or_a_fetus_is_not_the_patients(read: Read, focus: Json, counts: bool) -> None:
+    result = resource(
+        "Observation", "o", status="final", code=cc(CREATININE), focus=[focus], contained=[resource("RelatedPerson", "someone")]
+    )
+    for subject in ("Patient/p", "p", "urn:uuid:p"):
+        assert len(read({**result, "subject": {"reference": subject}}).observations) == counts
+
+
 def test_sites_and_focus_are_read(read: Read) -> None:
     found = observation(
         read,
