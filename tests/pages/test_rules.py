@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
@@ -194,3 +195,23 @@ def test_whom_a_rule_is_for_is_told_in_words(site: Site, rule: str, said: str) -
 def test_a_rule_page_can_be_printed_whole(site: Site) -> None:
     assert '<script type="module" src="/static/print.js">' in site.page("/rules/mg-gen-first-line")
     assert "beforeprint" in site.get("/static/print.js").body.decode()
+
+
+def test_ways_to_fire_and_stages_are_told_in_words(site: Site) -> None:
+    page = text_of(site.page("/rules/mg-gen-first-line"))
+    assert "It fires when all of these hold way 2 of 3" in page
+    assert "ways 1 and 3: it asks a question and proposes no drug" in page
+    assert "(MedicationRequest draft, no dose), way 2 only" in page
+    assert "Immunosuppressive pathway · proposes" in page
+    listed = text_of(site.page("/rules"))
+    assert "What it does any concludes facts (50)" in listed
+    for told in (page, listed):
+        assert not re.search(r"\bbranch|stage (derive|safety|pathway|monitoring)", told)
+
+
+def test_the_codes_used_stand_under_their_title_not_their_name(site: Site) -> None:
+    page = site.page("/rules/mg-gen-first-line")
+    headings = re.findall(r"<summary>(.*?)</summary>", page)
+    assert any(one.startswith("myasthenia gravis (") for one in headings)
+    assert not any("VS-" in one for one in headings)
+    assert "In rule files: <code>VS-MG</code>" in page
