@@ -41,7 +41,8 @@ def explain(identifier: str, *, rules: Path | None, json: bool) -> Exit:
 
 
 def _head(told: About) -> Text:
-    head = Text.assemble((told.title, "bold"), f"\n{told.id} {told.version} · {told.status} · {told.pathway} · {DOES[told.stage]} (stage {told.stage})")
+    does = f"{DOES[told.stage]} (stage {told.stage})"
+    head = Text.assemble((told.title, "bold"), f"\n{told.id} {told.version} · {told.status} · {told.pathway} · {does}")
     named = (("hooks", ", ".join(told.hooks)), ("population", told.population), ("line", told.line), ("draft because", told.draft_reason))
     for name, text in named:
         head.append(f"\n{name}: {plain(text)}" if text else "")

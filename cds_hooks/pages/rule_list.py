@@ -96,4 +96,5 @@ def _facet(name: str, chosen: str, rules: Iterable[Rule]) -> Facet:
         value = value_of(rule, name)
         counts[value] = counts.get(value, 0) + 1
     labels = {"pathway": PATHWAYS, "stage": DOES, "indicator": {"none": "no card"}}.get(name, {})
-    return Facet(name, HEADINGS.get(name, name.capitalize()), tuple((value, labels.get(value, value), count) for value, count in counts.items()), chosen)
+    choices = tuple((value, labels.get(value, value), count) for value, count in counts.items())
+    return Facet(name, HEADINGS.get(name, name.capitalize()), choices, chosen)

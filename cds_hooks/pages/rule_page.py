@@ -48,6 +48,7 @@ class RulePage:
             evidence=_together(told.evidence),
             pathway=PATHWAYS.get(told.pathway, told.pathway),
             stage=DOES[told.stage],
+            titles={one.id: one.title for one in self.knowledge.every if one.id != rule.id},
             speaks=rule in self.knowledge.rules,
             overdue=rule.review.next < self.clock().date(),
             attributes=attributes(self.knowledge, rule, told),

@@ -78,7 +78,8 @@ def _action(told: About, branch: BranchAbout, rule: Rule) -> Json:
     }
     if told.detail or branch.does:
         action["description"] = "\n\n".join((*told.detail, *branch.does))
-    proposals = [one for one in rule.card.proposals if not one.branches or branch.id in one.branches] if rule.card and not branch.ask else []
+    offered = rule.card.proposals if rule.card and not branch.ask else ()
+    proposals = [one for one in offered if not one.branches or branch.id in one.branches]
     if proposals:
         action["action"] = [_proposed(one) for one in proposals]
         action["selectionBehavior"] = "any"

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.pages.page import Pages
+from cds_hooks.pages.rule_links import linked
 from cds_hooks.pages.rule_page import RulePage
 from rules.check import VignetteResult
 from rules.history import Past
@@ -215,3 +216,13 @@ def test_the_codes_used_stand_under_their_title_not_their_name(site: Site) -> No
     assert any(one.startswith("myasthenia gravis (") for one in headings)
     assert not any("VS-" in one for one in headings)
     assert "In rule files: <code>VS-MG</code>" in page
+
+
+def test_a_rule_that_the_card_names_is_a_link_with_its_title(site: Site) -> None:
+    assert '<a href="/rules/mg-nonsteroidal-is" title="' in site.page("/rules/mg-gen-first-line")
+    assert linked("<b> see a-b, not b-c", {"a-b": 'A "B"'}) == '&lt;b&gt; see <a href="/rules/a-b" title="A &#34;B&#34;">a-b</a>, not b-c'
+
+
+def test_no_card_text_sends_a_clinician_to_a_file(knowledge: Knowledge) -> None:
+    texts = [(rule.id, text) for rule in knowledge.every if rule.card for text in (rule.card.summary, *rule.card.detail)]
+    assert [one for one in texts if re.search(r"\.(md|csv|toml)\b", one[1])] == []
