@@ -69,16 +69,17 @@ def _artifacts(told: About, base_url: str) -> list[Json]:
 
 
 def _action(told: About, branch: BranchAbout, rule: Rule) -> Json:
+    asks = branch.ask or branch.only_asks
     conditions = [_flat(one) for one in branch.when] + [f"not: {_flat(one)}" for one in branch.unless]
     action: Json = {
         "title": branch.summary or told.title,
-        "code": [{"text": "conclusion" if rule.card is None else "question" if branch.ask else f"{branch.indicator} card"}],
+        "code": [{"text": "conclusion" if rule.card is None else "question" if asks else f"{branch.indicator} card"}],
         "trigger": [{"type": "named-event", "name": hook} for hook in told.hooks or HOOKS],
         "condition": [{"kind": "applicability", "expression": {"language": LANGUAGE, "expression": one}} for one in conditions],
     }
     if told.detail or branch.does:
         action["description"] = "\n\n".join((*told.detail, *branch.does))
-    offered = rule.card.proposals if rule.card and not branch.ask else ()
+    offered = rule.card.proposals if rule.card and not asks else ()
     proposals = [one for one in offered if not one.branches or branch.id in one.branches]
     if proposals:
         action["action"] = [_proposed(one) for one in proposals]

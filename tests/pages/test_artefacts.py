@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,11 @@ def test_a_rule_without_a_card_is_asked_in_every_call_and_says_what_it_concludes
     assert all(f'"name": "{hook}"' in plan for hook in HOOKS)
     assert "concludes mg-generalized" in plan
     assert "shows no card" in plan.lower()
+
+
+def test_a_way_that_only_asks_is_a_question_and_proposes_nothing(made: dict[str, dict[str, Json]]) -> None:
+    actions: Any = made["PlanDefinition"]["mg-gen-first-line"]["action"]
+    assert [(one["code"][0]["text"], "action" in one) for one in actions] == [("question", False), ("info card", True), ("info card", True)]
 
 
 def test_a_value_set_says_how_its_codes_match(made: dict[str, dict[str, Json]]) -> None:
