@@ -70,7 +70,7 @@ def edit(
 ) -> None:
     """Say where the file of a rule is, what stands on which line, what to write there, and what is wrong with it now.
 
-    The file is yours to change in any text editor. Exit code 1 when it has problems.
+    The file is yours to change in any text editor. Exit code 1 when it, or another file, has problems.
 
     [bold]Examples[/]
     \b

@@ -315,6 +315,11 @@ def test_edit_helps_with_a_file_that_cannot_be_loaded(capsys: pytest.CaptureFixt
     assert "mg-made-up.toml" in err
     assert "Hint: Look for a missing quotation mark" in " ".join(err.split())
     assert "evidence" in out
+    (file.parent / "mg-other.toml").write_text(file.read_text())
+    file.write_text(file.read_text().replace("[when", "[when]"))
+    code, _, err = run(capsys, "rules", "edit", "mg-made-up", "--rules", str(few))
+    assert code == 1
+    assert "problems in other files" in err
     code, _, err = run(capsys, "rules", "edit", "mg-made-upp", "--rules", str(few))
     assert code == 2
     assert "did you mean mg-made-up?" in " ".join(err.split())
