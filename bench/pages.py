@@ -17,7 +17,6 @@ from cds_hooks.app import Parts, create_app
 from cds_hooks.pages import mount
 from cds_hooks.settings import Settings
 from rules.knowledge import Knowledge
-from rules.publish.plan_definition import published_rules
 
 __all__ = ["LIMIT_MS", "pages"]
 
@@ -71,7 +70,7 @@ def _paths(knowledge: Knowledge) -> Iterator[str]:
         yield f"/rules/{rule.id}"
     for rule in knowledge.every[::EVERY]:
         yield f"/rules/{rule.id}/vignettes"
-    for rule in published_rules(knowledge):
+    for rule in knowledge.every:
         yield f"/fhir/PlanDefinition/{rule.id}"
 
 

@@ -199,6 +199,7 @@ def create_app(
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
             allow_credentials=False,
+            allow_private_network=True,  # a named origin may be public and this service not; browsers ask in the preflight
             max_age=600,
         )
     app.add_middleware(Edge)

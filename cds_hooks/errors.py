@@ -211,8 +211,8 @@ class BodyIncomplete(ServiceError):
 
 
 class HttpProblem(ServiceError):
-    """What arrived is not HTTP that can be read in one way only (400), its head is too large (431), or the web framework refuses it
-    by itself; the status is the framework's."""
+    """What arrived is not HTTP that can be read in one way only (400), its head is too large (431), a search under /fhir has a modifier
+    (400), or the web framework refuses it by itself; the status is the framework's."""
 
     number = "NMCDS-112"
     status = 400

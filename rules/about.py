@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 from rules.knowledge import Knowledge
 from rules.model import Branch, Proposal, Rule
 from rules.words import Said, Words
 
-__all__ = ["About", "BranchAbout", "EvidenceAbout", "VignetteAbout", "about"]
+__all__ = ["DOES", "About", "BranchAbout", "EvidenceAbout", "VignetteAbout", "about"]
 
 UNKNOWN: Mapping[str, str] = {
     "ask": "it asks a question and proposes no drug",
     "note": "it stays silent; other cards list what could not be checked",
     "silent": "it stays silent; another rule asks for the same data",
 }
+DOES: Mapping[str, str] = {
+    "derive": "concludes facts",
+    "safety": "warns and blocks",
+    "pathway": "proposes",
+    "monitoring": "follows up",
+}
+"""What the rules of a stage do, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class BranchAbout:
     """One way to fire: all of `when` hold, none of `unless`; `does` is what follows besides the card.
 
+    `id` is its name in the rule file, `name` what a reader is told, empty when there is one way only.
     `only_asks`: the same condition stands in both, so the branch never fires and asks while that is unknown.
     """
 
+    id: str
     name: str
     indicator: str
     ask: bool
@@ -122,9 +131,9 @@ def about(knowledge: Knowledge, rule: Rule) -> About:
         summary=card.summary if card else "",
         detail=card.detail if card else (),
         conditional=tuple((_flat(words.say(line.when)), line.text) for line in card.lines) if card else (),
-        proposals=tuple(_proposal(one, words) for one in card.proposals) if card else (),
+        proposals=tuple(_proposal(one, words, rule) for one in card.proposals) if card else (),
         override_reasons=card.override_reasons if card else (),
-        branches=tuple(_branch(one, words, only=len(rule.branches) == 1) for one in rule.branches),
+        branches=tuple(_branch(one, words, rule) for one in rule.branches),
         unknown=_unknown(rule) if card else (),
         evidence=_evidence(knowledge, rule),
         authored_by=rule.review.authored_by,
@@ -153,20 +162,27 @@ def _titles(knowledge: Knowledge) -> dict[str, str]:
     return found | {name: next(iter(titles)) for name, titles in concluders.items() if len(titles) == 1}
 
 
-def _branch(branch: Branch, words: Words, *, only: bool) -> BranchAbout:
+def _branch(branch: Branch, words: Words, rule: Rule) -> BranchAbout:
     concluded = tuple(f"concludes {name}" for name in branch.concludes)
     blocked = tuple(f"nothing may propose {words.name(name)}" for name in branch.blocks)
-    name = "" if only else f"branch {branch.id}"
+    name = "" if len(rule.branches) == 1 else f"{_ways(rule, [branch.id])} of {len(rule.branches)}"
     when, unless = words.each(branch.include.parts), words.each(branch.unless)
     only_asks = not set(branch.include.parts).isdisjoint(branch.unless)
-    return BranchAbout(name, branch.indicator, branch.ask, branch.summary, when, unless, (*concluded, *blocked), branch.lines, only_asks)
+    does = (*concluded, *blocked)
+    return BranchAbout(branch.id, name, branch.indicator, branch.ask, branch.summary, when, unless, does, branch.lines, only_asks)
 
 
-def _proposal(proposal: Proposal, words: Words) -> str:
+def _ways(rule: Rule, ids: Collection[str]) -> str:
+    """Branches by their place in the rule file, from 1 on: `way 2`, `ways 1, 2 and 4`."""
+    *most, last = (str(place) for place, branch in enumerate(rule.branches, 1) if branch.id in ids)
+    return f"ways {', '.join(most)} and {last}" if most else f"way {last}"
+
+
+def _proposal(proposal: Proposal, words: Words, rule: Rule) -> str:
     what = f"{proposal.label} (removes the offending draft)" if proposal.action == "delete" else proposal.label
     kind = proposal.resource.get("resourceType")
     what += f" ({kind} draft, no dose)" if kind == "MedicationRequest" else f" ({kind} draft)" if kind else ""
-    what += f", branches {', '.join(sorted(proposal.branches))}" if proposal.branches else ""
+    what += f", {_ways(rule, proposal.branches)} only" if 0 < len(proposal.branches) < len(rule.branches) else ""
     return what + (f", when {_flat(words.say(proposal.when))}" if proposal.when else "") + (", recommended" if proposal.recommended else "")
 
 
@@ -176,10 +192,12 @@ def _flat(said: Said) -> str:
 
 
 def _unknown(rule: Rule) -> tuple[str, ...]:
-    found = dict.fromkeys(branch.unknown for branch in rule.branches)
+    found: dict[str, list[str]] = {}
+    for branch in rule.branches:
+        found.setdefault(branch.unknown, []).append(branch.id)
     if len(found) == 1:
         return tuple(UNKNOWN[one] for one in found)
-    return tuple(f"branch {branch.id}: {UNKNOWN[branch.unknown]}" for branch in rule.branches)
+    return tuple(f"{_ways(rule, ids)}: {UNKNOWN[one]}" for one, ids in found.items())
 
 
 def _evidence(knowledge: Knowledge, rule: Rule) -> tuple[EvidenceAbout, ...]:

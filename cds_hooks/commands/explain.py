@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from cds_hooks.commands.loading import find_rule, load_knowledge
 from cds_hooks.commands.output import Exit, as_json, console, level, plain
-from rules.about import About, BranchAbout, EvidenceAbout, about
+from rules.about import DOES, About, BranchAbout, EvidenceAbout, about
 from rules.words import Said
 
 __all__ = ["explain"]
@@ -41,7 +41,8 @@ def explain(identifier: str, *, rules: Path | None, json: bool) -> Exit:
 
 
 def _head(told: About) -> Text:
-    head = Text.assemble((told.title, "bold"), f"\n{told.id} {told.version} · {told.status} · {told.pathway} · stage {told.stage}")
+    does = f"{DOES[told.stage]} (stage {told.stage})"
+    head = Text.assemble((told.title, "bold"), f"\n{told.id} {told.version} · {told.status} · {told.pathway} · {does}")
     named = (("hooks", ", ".join(told.hooks)), ("population", told.population), ("line", told.line), ("draft because", told.draft_reason))
     for name, text in named:
         head.append(f"\n{name}: {plain(text)}" if text else "")
@@ -53,7 +54,7 @@ def _tree(branch: BranchAbout, *, card: bool) -> Tree:
     asks = branch.ask or branch.only_asks
     said = "asks while one of these is unknown " if branch.only_asks else "asks when " if asks else "fires when "
     title.append(said, style="bold yellow" if asks else "bold green")
-    title.append(f"{branch.name} ", style="dim")
+    title.append(f"({branch.name}, branch {branch.id}) " if branch.name else "", style="dim")
     tree = Tree(Text.assemble(title, level(branch.indicator)) if card else title)
     _grow(tree, branch.when)
     if branch.unless:

@@ -1,4 +1,4 @@
-"""How the commands of someone who writes rules are called: `nmcds rules new`, `names`, `diff` and `record`."""
+"""How the commands of someone who writes rules are called: `nmcds rules new`, `edit`, `names`, `diff` and `record`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program."
 def mount(app: typer.Typer) -> None:
     """Add the commands to `nmcds rules`."""
     app.command("new")(new)
+    app.command("edit")(edit)
     app.command("names")(names)
     app.command("diff")(diff)
     app.command("record")(record)
@@ -61,6 +62,24 @@ def new(
 
     answers = {"title": title, "pathway": pathway, "diagnosis": diagnosis, "source": source, "author": author}
     raise typer.Exit(run(rule_id, area=area, stage=stage, hooks=list(hook or ["patient-view"]), answers=answers, rules=rules))
+
+
+def edit(
+    rule_id: Annotated[str, typer.Argument(metavar="RULE-ID", help="The name of its file.")],
+    rules: Folder = None,
+) -> None:
+    """Say where the file of a rule is, what stands on which line, what to write there, and what is wrong with it now.
+
+    The file is yours to change in any text editor. Exit code 1 when it, or another file, has problems.
+
+    [bold]Examples[/]
+    \b
+      nmcds rules edit mg-thymoma-refer
+      nmcds rules edit dm-ecg-yearly --rules my-rules
+    """
+    from cds_hooks.commands.edit_rule import edit as run  # noqa: PLC0415 - help must be quick
+
+    raise typer.Exit(run(rule_id, rules=rules))
 
 
 def names(

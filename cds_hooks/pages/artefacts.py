@@ -12,11 +12,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks.errors import NotFound
+from cds_hooks.errors import HttpProblem, NotFound
 from rules.knowledge import Knowledge
 from rules.publish.code_system import code_system
 from rules.publish.library import library
-from rules.publish.plan_definition import Json, plan_definition, published_rules
+from rules.publish.plan_definition import Json, plan_definition
 from rules.publish.questionnaires import questionnaires
 from rules.publish.value_set import identifier, names_read, value_set
 
@@ -42,7 +42,7 @@ def _makers(knowledge: Knowledge, base_url: str) -> Mapping[str, Callable[[], Ma
     return {
         "CodeSystem": lambda: _whole([code_system(knowledge)]),
         "Library": lambda: _whole([library(knowledge)]),
-        "PlanDefinition": lambda: {rule.id: partial(plan_definition, knowledge, rule, base_url) for rule in published_rules(knowledge)},
+        "PlanDefinition": lambda: {rule.id: partial(plan_definition, knowledge, rule, base_url) for rule in knowledge.every},
         "Questionnaire": lambda: _whole(questionnaires(knowledge).values()),
         "ValueSet": lambda: {identifier(name): partial(value_set, knowledge, name) for name in names_read(knowledge)},
     }
@@ -103,28 +103,34 @@ class Artefacts:
         return _answer((await self._resources(kind, [name]))[0])
 
     async def search(self, request: Request) -> Response:
-        """A searchset: `_id`, `url`, `status` exactly, `name` from the beginning of name or title; `_count` and `_offset` page."""
+        """A searchset: `_id`, `url`, `status` exactly, `name` from the beginning of name or title; `_count` and `_offset` page.
+
+        A comma means or, a repeated parameter and (R4 3.1.1.3); a modifier is refused (3.1.1.4). Raises HttpProblem and NotFound.
+        """
         kind = request.path_params["kind"]
         names = list(await self._names(kind))
-        wanted = {name: request.query_params[name] for name in PARAMETERS if name in request.query_params}
+        wanted = [(name, value) for name, value in request.query_params.multi_items() if name in PARAMETERS]
+        _no_modifiers(request.query_params)
         if wanted:
             names = [
                 name
                 for name, one in zip(names, await self._resources(kind, names), strict=True)
-                if all(_matches(one, parameter, value) for parameter, value in wanted.items())
+                if all(any(_matches(one, parameter, part) for part in value.split(",")) for parameter, value in wanted)
             ]
         count, start = _number(request, "_count", PAGE), _number(request, "_offset", 0)
         count = min(count, MOST)
-        link = [{"relation": "self", "url": f"{self.base_url}/fhir/{kind}?{urlencode({**wanted, '_count': count, '_offset': start})}"}]
+        link = [{"relation": "self", "url": self._page(kind, wanted, count, start)}]
         if start + count < len(names) and count:
-            following = urlencode({**wanted, "_count": count, "_offset": start + count})
-            link.append({"relation": "next", "url": f"{self.base_url}/fhir/{kind}?{following}"})
+            link.append({"relation": "next", "url": self._page(kind, wanted, count, start + count)})
         entries = [
             {"fullUrl": f"{self.base_url}/fhir/{kind}/{one['id']}", "resource": one, "search": {"mode": "match"}}
             for one in await self._resources(kind, names[start : start + count])
         ]
         bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(names), "link": link}
         return _answer({**bundle, **({"entry": entries} if entries else {})})
+
+    def _page(self, kind: str, wanted: Sequence[tuple[str, str]], count: int, start: int) -> str:
+        return f"{self.base_url}/fhir/{kind}?{urlencode([*wanted, ('_count', count), ('_offset', start)])}"
 
     async def _names(self, kind: str) -> Makers:
         """The resources of a type by id; raises NotFound for a type that is not served."""
@@ -152,6 +158,14 @@ def _matches(resource: Json, name: str, value: str) -> bool:
     if name == "name":
         return any(str(resource.get(key, "")).lower().startswith(value.lower()) for key in ("name", "title"))
     return str(resource.get(name.removeprefix("_"))) == value
+
+
+def _no_modifiers(asked: Iterable[str]) -> None:
+    """A modifier left out of account would answer with more than was asked for."""
+    for name in asked:
+        parameter, colon, modifier = name.partition(":")
+        if colon and parameter in PARAMETERS:
+            raise HttpProblem(400, f"{parameter}: found the modifier {modifier[:40]!r}, expected none")
 
 
 def _number(request: Request, name: str, default: int) -> int:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from cds_hooks.errors import NotFound
 from cds_hooks.pages.markdown_html import to_html
+from cds_hooks.pages.rule_links import linked
 
 __all__ = ["POLICY", "Pages"]
 
@@ -33,6 +34,7 @@ class Pages:
         )
         self.templates.globals.update(shared)
         self.templates.filters["markdown"] = to_html
+        self.templates.filters["linked"] = linked
         self.templates.filters["local"] = lambda url: _local(str(url), str(shared["base_url"]))
         self.files = {
             found.name: (found.read_bytes(), MEDIA_TYPES[PurePosixPath(found.name).suffix])

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from cds_hooks.cards import PATHWAYS
 from cds_hooks.pages.page import Pages
+from rules.about import DOES
 from rules.knowledge import Knowledge
 from rules.model import STAGES, Rule
 from rules.publish.value_set import names_of
@@ -18,6 +19,7 @@ __all__ = ["Facet", "RuleList"]
 
 INDICATORS = ("critical", "warning", "info", "none")
 STATUSES = ("active", "draft", "retired")
+HEADINGS = {"stage": "What it does"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class RuleList:
             total=len(rules),
             unreviewed=unreviewed,
             pathways=PATHWAYS,
+            stages=DOES,
             filtered=bool(words or any(chosen.values())),
         )
 
@@ -92,5 +95,6 @@ def _facet(name: str, chosen: str, rules: Iterable[Rule]) -> Facet:
     for rule in rules:
         value = value_of(rule, name)
         counts[value] = counts.get(value, 0) + 1
-    labels = {**PATHWAYS, "none": "no card"}
-    return Facet(name, name.capitalize(), tuple((value, labels.get(value, value), count) for value, count in counts.items()), chosen)
+    labels = {"pathway": PATHWAYS, "stage": DOES, "indicator": {"none": "no card"}}.get(name, {})
+    choices = tuple((value, labels.get(value, value), count) for value, count in counts.items())
+    return Facet(name, HEADINGS.get(name, name.capitalize()), choices, chosen)

@@ -16,7 +16,7 @@ from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_chain import neighbours
 from cds_hooks.pages.rule_codes import codes_of
 from cds_hooks.pages.source_attributes import attributes
-from rules.about import EvidenceAbout, about
+from rules.about import DOES, EvidenceAbout, about
 from rules.check import run_vignettes
 from rules.history import Past
 from rules.knowledge import Knowledge
@@ -47,6 +47,8 @@ class RulePage:
             rule=told,
             evidence=_together(told.evidence),
             pathway=PATHWAYS.get(told.pathway, told.pathway),
+            stage=DOES[told.stage],
+            titles={one.id: one.title for one in self.knowledge.every if one.id != rule.id},
             speaks=rule in self.knowledge.rules,
             overdue=rule.review.next < self.clock().date(),
             attributes=attributes(self.knowledge, rule, told),

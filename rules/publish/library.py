@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from rules.knowledge import Knowledge
-from rules.publish.plan_definition import BASE, PUBLISHER, Json, published_rules
+from rules.publish.plan_definition import BASE, PUBLISHER, Json
 from rules.publish.value_set import identifier, names_read
 
 __all__ = ["LIBRARY", "library"]
@@ -19,7 +19,7 @@ TYPES: Final = "http://terminology.hl7.org/CodeSystem/library-type"
 
 def library(knowledge: Knowledge) -> Json:
     """What this service runs on."""
-    rules = published_rules(knowledge)
+    rules = knowledge.every
     parts: list[Json] = [
         {"type": "composed-of", "display": rule.title, "resource": f"{BASE}/PlanDefinition/{rule.id}|{rule.version}"} for rule in rules
     ]

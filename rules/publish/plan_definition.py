@@ -1,5 +1,6 @@
 """A rule as an R4 PlanDefinition of type eca-rule (event, condition, action): the event is the hook, the conditions are in words.
 
+A rule without a card concludes facts in every call, so its events are all hooks and its actions say what it concludes.
 The words are those of the rule page; they describe and do not compute. What computes is the rule file, which `relatedArtifact` links to.
 Source: FHIR R4 PlanDefinition (12.18), CDS Hooks triggers as named events (TriggerDefinition, 2.1.18).
 """
@@ -11,21 +12,19 @@ from typing import Final, TypeAlias
 from rules.about import About, BranchAbout, about
 from rules.knowledge import Knowledge
 from rules.model import Proposal, Rule
+from rules.patterns.person import HOOKS
 from rules.words import Said
 
-__all__ = ["BASE", "Json", "plan_definition", "published_rules"]
+__all__ = ["BASE", "Json", "plan_definition"]
 
 Json: TypeAlias = dict[str, object]
 
 BASE: Final = "https://neuromuscular-cds.github.io/fhir"
 PUBLISHER: Final = "The neuromuscular-cds project"
 LANGUAGE: Final = "text/plain"
+CARD: Final = "Shown to a clinician as a CDS Hooks card. It proposes and never orders."
+FACTS: Final = "Shows no card: it concludes facts that other rules read."
 TYPES: Final = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
-
-
-def published_rules(knowledge: Knowledge) -> tuple[Rule, ...]:
-    """Rules with a card; the others only prepare facts."""
-    return tuple(rule for rule in knowledge.every if rule.card is not None)
 
 
 def plan_definition(knowledge: Knowledge, rule: Rule, base_url: str) -> Json:
@@ -44,8 +43,8 @@ def plan_definition(knowledge: Knowledge, rule: Rule, base_url: str) -> Json:
         "subjectCodeableConcept": {"coding": [{"system": "http://hl7.org/fhir/resource-types", "code": "Patient"}]},
         "date": told.written,
         "publisher": PUBLISHER,
-        "description": told.summary,
-        "usage": "Shown to a clinician as a CDS Hooks card. It proposes and never orders.",
+        "description": told.summary or f"{told.title}: a conclusion that other rules read.",
+        "usage": CARD if rule.card else FACTS,
         "copyright": "Apache-2.0; code systems under their own licences",
         "effectivePeriod": {"start": told.written},
         "topic": [{"text": told.pathway}],
@@ -70,17 +69,18 @@ def _artifacts(told: About, base_url: str) -> list[Json]:
 
 
 def _action(told: About, branch: BranchAbout, rule: Rule) -> Json:
-    name = branch.name.removeprefix("branch ") or rule.branches[0].id
+    asks = branch.ask or branch.only_asks
     conditions = [_flat(one) for one in branch.when] + [f"not: {_flat(one)}" for one in branch.unless]
     action: Json = {
         "title": branch.summary or told.title,
-        "code": [{"text": "question" if branch.ask else f"{branch.indicator} card"}],
-        "trigger": [{"type": "named-event", "name": hook} for hook in told.hooks],
+        "code": [{"text": "conclusion" if rule.card is None else "question" if asks else f"{branch.indicator} card"}],
+        "trigger": [{"type": "named-event", "name": hook} for hook in told.hooks or HOOKS],
         "condition": [{"kind": "applicability", "expression": {"language": LANGUAGE, "expression": one}} for one in conditions],
     }
-    if told.detail:
-        action["description"] = "\n\n".join(told.detail)
-    proposals = [one for one in rule.card.proposals if not one.branches or name in one.branches] if rule.card and not branch.ask else []
+    if told.detail or branch.does:
+        action["description"] = "\n\n".join((*told.detail, *branch.does))
+    offered = rule.card.proposals if rule.card and not asks else ()
+    proposals = [one for one in offered if not one.branches or branch.id in one.branches]
     if proposals:
         action["action"] = [_proposed(one) for one in proposals]
         action["selectionBehavior"] = "any"

@@ -44,6 +44,23 @@ def test_axe_would_find_a_picture_without_words(running: Running, browser: Brows
         assert [one.partition(":")[0] for one in tab.violations()] == ["image-alt"]
 
 
+def test_a_printed_chart_has_its_cards_and_nothing_to_press(running: Running, browser: Browser, pictures: Path) -> None:
+    with browser.tab(running.url) as tab:
+        page = tab.open("/?patient=mg_crisis").page
+        page.emulate_media(media="print")
+        assert page.locator("article.card h3").first.is_visible()
+        assert page.locator("button:visible, select:visible, input:visible").count() == 0
+        page.screenshot(path=pictures / "chart-printed.png", full_page=True)
+
+
+def test_on_a_phone_the_figures_of_a_rule_keep_their_names(running: Running, browser: Browser) -> None:
+    with browser.tab(running.url, size=PHONE) as tab:
+        tab.open("/?patient=mg_crisis")
+        running.parts.writer.flush()
+        cell = tab.open("/insights").page.get_by_role("region", name="Rules that spoke").locator("td").first
+        assert "Shown" in cell.evaluate("one => getComputedStyle(one, '::before').content")
+
+
 def test_a_printed_rule_page_has_its_codes_open_and_folds_them_again(running: Running, browser: Browser) -> None:
     folded = "document.querySelectorAll('details:not([open])').length"
     with browser.tab(running.url) as tab:

@@ -13,6 +13,7 @@ import pytest
 
 from cds_hooks.commands import diff as diff_module
 from cds_hooks.commands.diff import changes
+from cds_hooks.commands.edit_rule import WHAT, parts
 from cds_hooks.commands.hints import hints_of
 from cds_hooks.commands.loading import PACKAGED
 from cds_hooks.commands.voices import Heard, Shown, Voice, from_json, to_json
@@ -291,3 +292,42 @@ def test_a_draft_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], few
     for wrong in ("mg-made-upp", "mg-gen-first-line"):
         code, _, err = run(capsys, "rules", "diff", "packaged", str(few), "--draft", wrong)
         assert (code, "expected the name of a draft" in err) == (2, True)
+
+
+def test_edit_says_where_the_file_is_what_stands_where_and_what_to_run(capsys: pytest.CaptureFixture[str], few: Path) -> None:
+    run(capsys, *NEW, "--rules", str(few))
+    code, out, _ = run(capsys, "rules", "edit", "mg-made-up", "--rules", str(few))
+    assert code == 0
+    file = few / "immunotherapy" / "mg" / "mg-made-up.toml"
+    assert str(file) in out
+    line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if text == "[when]")
+    assert f"{line} when every line of all must hold" in " ".join(out.split())
+    assert f"nmcds rules test mg-made-up --rules {few}" in out
+    assert "Work in a copy" not in out
+
+
+def test_edit_helps_with_a_file_that_cannot_be_loaded(capsys: pytest.CaptureFixture[str], few: Path) -> None:
+    run(capsys, *NEW, "--rules", str(few))
+    file = few / "immunotherapy" / "mg" / "mg-made-up.toml"
+    file.write_text(file.read_text().replace("[when]", "[when"))
+    code, out, err = run(capsys, "rules", "edit", "mg-made-up", "--rules", str(few))
+    assert code == 1
+    assert "mg-made-up.toml" in err
+    assert "Hint: Look for a missing quotation mark" in " ".join(err.split())
+    assert "evidence" in out
+    (file.parent / "mg-other.toml").write_text(file.read_text())
+    file.write_text(file.read_text().replace("[when", "[when]"))
+    code, _, err = run(capsys, "rules", "edit", "mg-made-up", "--rules", str(few))
+    assert code == 1
+    assert "problems in other files" in err
+    code, _, err = run(capsys, "rules", "edit", "mg-made-upp", "--rules", str(few))
+    assert code == 2
+    assert "did you mean mg-made-up?" in " ".join(err.split())
+
+
+def test_edit_knows_every_part_that_a_rule_file_has(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {part for file in PACKAGED.rglob("*.toml") for _, part, _ in parts(file.read_text(encoding="utf-8"))}
+    assert found == set(WHAT)
+    code, out, _ = run(capsys, "rules", "edit", "mg-gen-first-line")
+    assert code == 0
+    assert "Work in a copy" in out

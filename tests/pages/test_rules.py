@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.pages.page import Pages
+from cds_hooks.pages.rule_links import linked
 from cds_hooks.pages.rule_page import RulePage
 from rules.check import VignetteResult
 from rules.history import Past
@@ -194,3 +196,33 @@ def test_whom_a_rule_is_for_is_told_in_words(site: Site, rule: str, said: str) -
 def test_a_rule_page_can_be_printed_whole(site: Site) -> None:
     assert '<script type="module" src="/static/print.js">' in site.page("/rules/mg-gen-first-line")
     assert "beforeprint" in site.get("/static/print.js").body.decode()
+
+
+def test_ways_to_fire_and_stages_are_told_in_words(site: Site) -> None:
+    page = text_of(site.page("/rules/mg-gen-first-line"))
+    assert "It fires when all of these hold way 2 of 3" in page
+    assert "ways 1 and 3: it asks a question and proposes no drug" in page
+    assert "(MedicationRequest draft, no dose), way 2 only" in page
+    assert "Immunosuppressive pathway · proposes" in page
+    listed = text_of(site.page("/rules"))
+    assert "What it does any concludes facts (50)" in listed
+    for told in (page, listed):
+        assert not re.search(r"\bbranch|stage (derive|safety|pathway|monitoring)", told)
+
+
+def test_the_codes_used_stand_under_their_title_not_their_name(site: Site) -> None:
+    page = site.page("/rules/mg-gen-first-line")
+    headings = re.findall(r"<summary>(.*?)</summary>", page)
+    assert any(one.startswith("myasthenia gravis (") for one in headings)
+    assert not any("VS-" in one for one in headings)
+    assert "In rule files: <code>VS-MG</code>" in page
+
+
+def test_a_rule_that_the_card_names_is_a_link_with_its_title(site: Site) -> None:
+    assert '<a href="/rules/mg-nonsteroidal-is" title="' in site.page("/rules/mg-gen-first-line")
+    assert linked("<b> see a-b, not b-c", {"a-b": 'A "B"'}) == '&lt;b&gt; see <a href="/rules/a-b" title="A &#34;B&#34;">a-b</a>, not b-c'
+
+
+def test_no_card_text_sends_a_clinician_to_a_file(knowledge: Knowledge) -> None:
+    texts = [(rule.id, text) for rule in knowledge.every if rule.card for text in (rule.card.summary, *rule.card.detail)]
+    assert [one for one in texts if re.search(r"\.(md|csv|toml)\b", one[1])] == []

@@ -36,6 +36,15 @@ def test_a_named_origin_may_send_a_preflight_with_authorization(named: Service) 
     assert "access-control-allow-credentials" not in answer.headers
 
 
+def test_a_named_origin_on_the_public_network_may_call_a_service_on_a_private_one(named: Service) -> None:
+    """Seen: the preflight of a public page was refused (Private Network Access, https://wicg.github.io/private-network-access)."""
+    asked = {**PREFLIGHT, "access-control-request-private-network": "true"}
+    answer = named.send("OPTIONS", PATH, headers={"origin": ORIGIN, **asked})
+    assert (answer.status, answer.headers["access-control-allow-private-network"]) == (200, "true")
+    other = named.send("OPTIONS", PATH, headers={"origin": "https://evil.example", **asked})
+    assert (other.status, other.headers.get("access-control-allow-origin")) == (400, None)
+
+
 def test_a_named_origin_may_read_the_answer_and_caches_keep_origins_apart(named: Service) -> None:
     answer = named.post(PATH, request(), {"origin": ORIGIN})
     assert answer.status == 200
