@@ -194,7 +194,7 @@ class Drug:
         return amount / weight if weight else None
 
     def per_clearance(self, mg_per_day: Decimal | None, index: RecordIndex) -> Decimal | None:
-        """mg a day for each mL/min of creatinine clearance: a limit that falls in proportion to it. Without any clearance left: endless."""
+        """The daily dose in mg for each mL/min of creatinine clearance; endless without any clearance left."""
         clearance = CALCULATORS["crcl"].compute(index, self.crcl_window).value
         if mg_per_day is None or clearance is None:
             return None
