@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from rules.calculators import CALCULATORS
 from rules.calculators.prednisone import prednisone_mg
 from rules.facts import Event, Medication, Origin, Presence
 from rules.fhir_date import Duration
@@ -18,10 +19,10 @@ from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole
 
 __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug"]
 
-AMOUNTS = ("pred", "mg", "mg_per_kg", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
+AMOUNTS = ("pred", "mg", "mg_per_kg", "mg_per_crcl", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons",
-    "after_diagnosis", "ingredients_at_least", "at_least_times", "unit",
+    "after_diagnosis", "ingredients_at_least", "at_least_times", "unit", "crcl_within",
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
@@ -58,6 +59,7 @@ class Drug:
     tails: tuple[tuple[Names, Duration], ...] = ()
     trials: tuple[tuple[Names, Decimal], ...] = ()
     bounds: tuple[tuple[str, Comparison], ...] = field(default=())
+    crcl_window: Window = EVER
 
     @property
     def triggers(self) -> Names:
@@ -178,6 +180,8 @@ class Drug:
 
     def amount(self, kind: str, fact: Medication, index: RecordIndex) -> Decimal | None:
         """The number a bound is about; None when it cannot be computed."""
+        if kind == "mg_per_crcl":
+            return self.per_clearance(fact.mg_per_day, index)
         if kind == "days":
             return total_days(fact, index)
         if kind == "dosing_days":
@@ -189,6 +193,13 @@ class Drug:
             return amount
         weight = weight_kg(index)
         return amount / weight if weight else None
+
+    def per_clearance(self, mg_per_day: Decimal | None, index: RecordIndex) -> Decimal | None:
+        """The daily dose in mg for each mL/min of creatinine clearance; endless without any clearance left."""
+        clearance = CALCULATORS["crcl"].compute(index, self.crcl_window).value
+        if mg_per_day is None or clearance is None:
+            return None
+        return mg_per_day / clearance if clearance > 0 else Decimal("Infinity")
 
     def failure(self, fact: Medication) -> Truth:
         """RESPONSE-INADEQUATE: ineffective after an adequate trial, or not tolerated. Stopped without a reason is unknown."""
@@ -287,6 +298,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         comparison = Comparison.build(context, table, prefix=f"{prefix}_")
         if comparison is not None:
             bounds.append((prefix, comparison))
+    if any(prefix == "mg_per_crcl" for prefix, _ in bounds):
+        types = (*types, *CALCULATORS["crcl"].reads)
     reason_is = table.get("reason_is")
     if reason_is not in (None, "missing", "given"):
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
@@ -315,6 +328,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         tails=_class_table(context, "tail") if mode == "med_tail" else (),
         trials=tuple((drugs, _days(length)) for drugs, length in _class_table(context, "trial")) if mode == "failed" else (),
         bounds=tuple(bounds),
+        crcl_window=Window(duration(context, table["crcl_within"])) if "crcl_within" in table else EVER,
     )
 
 
