@@ -203,6 +203,11 @@ class Allergy:
     reaction_coded: bool = False
     reaction_strange: bool = False
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is active, and neither refuted nor entered in error."""
+        return self.clinical in {None, "active"} and self.verification not in {"refuted", "entered-in-error"}
+
 
 @dataclass(frozen=True, slots=True)
 class Relative:

@@ -10,6 +10,7 @@ from rules.facts import Record
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Suggestion, Withheld
 from rules.model import Branch, Card, Proposal, Rule
 from rules.patterns.drugs import MEDICATION_TYPES
+from rules.patterns.therapy import ended
 from rules.proposals import draft_resource
 from rules.terminology import Terminology
 from rules.words import thing_in_words
@@ -20,6 +21,8 @@ __all__ = ["Speaker"]
 LEVELS: tuple[Indicator, ...] = ("info", "warning", "critical")
 BORROWING = {"encounter-start", "encounter-discharge"}
 BY_NAME_ONLY = "rests on a drug that was recognised by its name only: record it with a code"
+ALLERGY = "an allergy or intolerance to it is on file"
+NOT_TOLERATED = "was stopped because it was not tolerated"
 NOT_CHECKED_YET = "could not be ruled out, because data are missing"
 
 
@@ -235,6 +238,8 @@ class Speaker:
                 barrier = (rule.id, BY_NAME_ONLY)
             if barrier is None and proposal.is_drug and open_exclusion:
                 barrier = (rule.id, "an exclusion of this rule " + NOT_CHECKED_YET)
+            if barrier is None and proposal.is_drug and (reaction := self.reaction(proposal.concept, world.record)):
+                barrier = (rule.id, reaction)
             if barrier is not None:
                 withheld[Withheld(self.name(proposal), *barrier)] = None
                 continue
@@ -251,6 +256,19 @@ class Speaker:
         if all(self.explainer.by_name(node, world) for node in grounds):
             return True
         return proposal.when is not None and self.explainer.by_name(proposal.when, world)
+
+    def reaction(self, drug: str | None, record: Record) -> str | None:
+        """Why a drug that this patient reacted to is not proposed: an allergy that is not called mild, or stopped for intolerance.
+
+        Only of a named drug: a class has other members, and immunoglobulin rules of its own.
+        """
+        if drug is None or self.terminology.is_collection(drug):
+            return None
+        if any(one.counts and drug in one.concepts and one.severities != {"mild"} for one in record.allergies):
+            return ALLERGY
+        if any(drug in one.concepts and ended(one) and "intolerance" in one.status_reasons for one in record.medications):
+            return NOT_TOLERATED
+        return None
 
     def name(self, proposal: Proposal) -> str:
         """What a withheld proposal would have been."""

@@ -154,8 +154,7 @@ class Kin:
             )
         else:
             for allergy in index.pick(index.allergies, self.names):
-                live = allergy.clinical in {None, "active"} and allergy.verification not in {"refuted", "entered-in-error"}
-                truth = both((self.was_severe(allergy), self.was_reaction(allergy))) if live else False
+                truth = both((self.was_severe(allergy), self.was_reaction(allergy))) if allergy.counts else False
                 if truth:
                     found.append(allergy)
                 elif truth is None:

@@ -95,8 +95,8 @@ def past_days(drugs: Names, index: RecordIndex, until: datetime | None = None) -
 
 
 def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
-    """DURATION: planned days of a draft plus the series it renews; for current therapy the larger of past and planned."""
-    past = past_days(fact.concepts, index)
+    """DURATION: planned days of a draft plus the series it renews; else the larger of past and planned, when `fact` ended or now."""
+    past = course_days(fact, fact.concepts, index) if ended(fact) else past_days(fact.concepts, index)
     if fact.origin is Origin.RECORD:
         known = [days for days in (past, fact.days) if days is not None]
         return max(known) if known else None
