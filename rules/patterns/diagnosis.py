@@ -9,7 +9,7 @@ from rules.facts import Condition, Event, Observation, Presence
 from rules.fhir_date import Duration, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, negate, nothing_found
-from rules.patterns.index import RecordIndex
+from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
 __all__ = [
@@ -32,7 +32,6 @@ QUIET = {"inactive", "remission"}
 ANSWERED = {"completed", "amended"}
 FINAL = {"final", "amended", "corrected"}
 YES = {"positive", "yes", "present"}
-NO = {"negative", "no", "absent"}
 
 DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "not_coded", "is"}
 CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "changed_within", "unless_other", "disputed", "is"}

@@ -10,8 +10,8 @@ from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, R
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
-from rules.patterns.diagnosis import ANSWERED, FINAL, NO, YES
-from rules.patterns.index import RecordIndex
+from rules.patterns.diagnosis import ANSWERED, FINAL, YES
+from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
 __all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
@@ -27,7 +27,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
-    "encounter": frozenset({"is", "within", "over", "status", "tags"}),
+    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first"}),
     "plan": frozenset({"is", "within", "tags"}),
     "device": frozenset({"is", "placed"}),
     "answer": frozenset({"is", "within", "yes"}),
@@ -57,6 +57,8 @@ KINDS: Mapping[str, frozenset[str]] = {
     "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
 }
+NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first")
+"""Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
 GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
@@ -206,6 +208,7 @@ class Judge:
     after_diagnosis: Names
     after_last: Names
     conclusion: Names
+    after_first: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition?"""
@@ -223,7 +226,8 @@ class Judge:
             case "preparation":
                 return self.preparation(event, index.record)
             case "encounter":
-                return self.encounter(event, index.record)
+                after = index.since_first(event.end or event.when, self.after_first) if self.after_first else True
+                return both((self.encounter(event, index.record), after))
             case "declined":
                 refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
                 return refused and self.window.holds(event.when, index.record)
@@ -319,7 +323,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         table.get("yes", True) is True,
         table.get("placed") is True,
         context.names(table["since_first"]) if "since_first" in table else None,
-        *(context.names(table[key]) if key in table else frozenset() for key in ("after_diagnosis", "after_last", "conclusion")),
+        *(context.names(table[key]) if key in table else frozenset() for key in NAMED),
     )
 
 

@@ -19,7 +19,19 @@ KINDS = ("drop", "flip", "threshold", "age", "window", "flag", "member", "hook",
 INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
 TRUTHS = frozenset({"present", "absent", "unknown"})
 AGES = {"age_from", "age_below", "onset_age_below"}
-NAMED = {"reason", "not_reason", "not_coded", "reason_outside", "after", "since_first", "after_diagnosis", "before_first", "after_last"}
+NAMED = {
+    "reason",
+    "not_reason",
+    "not_coded",
+    "reason_outside",
+    "after",
+    "since_first",
+    "after_diagnosis",
+    "before_first",
+    "after_last",
+    "after_first",
+    "later_than",
+}
 MEMBERS = 3
 """Members that are taken out of each value set of a rule; which ones is drawn with the rule's id as the seed."""
 
