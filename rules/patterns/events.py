@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration, FhirDate
@@ -65,6 +66,11 @@ GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
 UNUSED = {"inactive", "completed", "stopped", "intended"}
 
 
+def _day(when: FhirDate | None) -> date | None:
+    """The day of a date that names one; a year or a month may hold several events."""
+    return None if when is None or when.precision in ("year", "month") else when.start.date()
+
+
 @dataclass(frozen=True, slots=True)
 class Happening:
     """One condition about events; `judge` decides for one Event."""
@@ -75,6 +81,7 @@ class Happening:
     reads: tuple[str, ...]
     judge: Callable[[Event, RecordIndex], Truth]
     times: int = 1
+    """On so many different days: one scan is often an ImagingStudy and a DiagnosticReport, one dose two Immunizations."""
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing: Presence = Presence.ABSENT
     why_nothing: str = "not in the record"
@@ -92,14 +99,16 @@ class Happening:
         return nothing_found(missing)
 
     def match(self, index: RecordIndex) -> Verdict:
-        """`times` events that satisfy everything."""
+        """Events on `times` days that satisfy everything."""
         support: list[Support] = []
+        days: set[object] = set()
         unsure: list[NotChecked] = []
         denied = False
         for event in index.pick(index.events, self.names):
             truth = self.judge(event, index)
             if truth:
                 name = min((event.concepts | event.reasons) & self.names)
+                days.add(_day(event.when or event.end) or event.ref)
                 support.append(Support(f"{self.predicate}:{name}", event.ref, event.when.text if event.when else None))
             elif truth is None:
                 unsure.append(NotChecked(f"{self.predicate}:{self.label}", "date or status not stated", event.ref.split("/")[0]))
@@ -110,12 +119,13 @@ class Happening:
                 truth = self.observed(fact, index)
                 if truth and not (self.predicate == "answer" and any(one.ref == fact.ref for one in support)):
                     name = min(fact.concepts & self.names)
+                    days.add(_day(fact.when) or fact.ref)
                     support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))
                 elif truth is False:
                     denied = True
-        if len(support) >= self.times:
+        if len(days) >= self.times:
             return Verdict(Presence.PRESENT, tuple(support))
-        if unsure and len(support) + len(unsure) >= self.times:
+        if unsure and len(days) + len(unsure) >= self.times:
             return Verdict(Presence.UNKNOWN, missing=tuple(unsure))
         if self.predicate == "answer" and denied and not gaps(index, self.reads):
             return ABSENT
@@ -292,10 +302,10 @@ class Judge:
         """Finished (or with the given status) in the window, or longer ago than `over`."""
         if event.status not in (self.statuses or {"finished"}) or (self.tags and not event.tags & self.tags):
             return False
-        date = event.end or event.when
+        seen = event.end or event.when
         if self.over is None:
-            return self.window.holds(date, record)
-        recent = None if date is None else date.within(record.as_of, self.over)
+            return self.window.holds(seen, record)
+        recent = None if seen is None else seen.within(record.as_of, self.over)
         return None if recent is None else not recent
 
     def used(self, event: Event) -> Truth:
