@@ -42,7 +42,13 @@ def test_twice_is_on_two_days(dates: list[str], expected: str) -> None:
 def test_one_dose_filed_twice_is_one_dose() -> None:
     vaccine = {"coding": list(CODES.codings("non-live-vaccine-menacwy"))}
     doses = [
-        {"resourceType": "Immunization", "id": f"i{number}", "status": "completed", "vaccineCode": vaccine, "occurrenceDateTime": "2026-03-01"}
+        {
+            "resourceType": "Immunization",
+            "id": f"i{number}",
+            "status": "completed",
+            "vaccineCode": vaccine,
+            "occurrenceDateTime": "2026-03-01",
+        }
         for number in range(2)
     ]
     record = extract([Input(one) for one in doses], terminology=CODES, as_of=NOW, hook="patient-view", unread={})
