@@ -110,6 +110,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "not_coded": "not counting what is coded as {}",
     "not_route": "not by route {}",
     "onset_age_below": "onset younger than {}",
+    "recorded_age_below": "recorded younger than {}",
     "onset_before": "onset more than {} ago",
     "onset_within": "onset in the last {}",
     "over": "over {}",

@@ -18,7 +18,7 @@ __all__ = ["KINDS", "Mutant", "leaves_in", "mutants", "words_of"]
 KINDS = ("drop", "flip", "threshold", "age", "window", "flag", "member", "hook", "stage", "block", "conclusion", "indicator")
 INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
 TRUTHS = frozenset({"present", "absent", "unknown"})
-AGES = {"age_from", "age_below", "onset_age_below"}
+AGES = {"age_from", "age_below", "onset_age_below", "recorded_age_below"}
 NAMED = {
     "reason",
     "not_reason",
