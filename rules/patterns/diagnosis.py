@@ -33,7 +33,17 @@ ANSWERED = {"completed", "amended"}
 FINAL = {"final", "amended", "corrected"}
 YES = {"positive", "yes", "present"}
 
-DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "recorded_age_below", "site", "not_coded", "is"}
+DIAGNOSIS_QUALIFIERS = {
+    "differential",
+    "onset_within",
+    "onset_before",
+    "recorded_within",
+    "onset_age_below",
+    "recorded_age_below",
+    "site",
+    "not_coded",
+    "is",
+}
 CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "changed_within", "unless_other", "disputed", "is"}
 SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
 
