@@ -341,9 +341,11 @@ def about(resource: JsonObject, patient: str) -> JsonObject:
     reference = {"reference": f"Patient/{patient}"}
     kind = str(resource.get("resourceType"))
     if kind == "Appointment":
-        participants = resource.get("participant")
-        others = participants if isinstance(participants, list) else []
-        return {**resource, "participant": [*others, {"actor": reference, "status": "needs-action"}]}
+        found = resource.get("participant")
+        participants = list(found) if isinstance(found, list) else []
+        if not any(isinstance(one, dict) and one.get("actor") == reference for one in participants):
+            participants.append({"actor": reference, "status": "needs-action"})
+        return {**resource, "participant": participants}
     return {**resource, SUBJECT.get(kind, "subject"): reference}
 
 

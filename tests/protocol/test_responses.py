@@ -154,6 +154,16 @@ def test_each_draft_names_its_patient_in_the_element_of_its_type(service: Servic
     assert card["suggestions"][0]["actions"][0]["resource"][member] == value
 
 
+def test_a_proposed_appointment_names_its_patient_once(service: Service) -> None:
+    me = {"actor": {"reference": "Patient/p1"}, "status": "needs-action"}
+    team = {"actor": {"display": "Neuromuscular clinic"}, "status": "needs-action"}
+    drafts = ([me], [me, team], [team])
+    for draft, expected in zip(drafts, ([me], [me, team], [team, me]), strict=True):
+        resource = {"resourceType": "Appointment", "status": "proposed", "participant": draft}
+        [card] = cards(service, finding(suggestions=(Suggestion("x", resource=resource),)))
+        assert card["suggestions"][0]["actions"][0]["resource"]["participant"] == expected
+
+
 def test_a_suggestion_to_remove_an_order_names_it_by_relative_reference(service: Service) -> None:
     [card] = cards(service, finding(suggestions=(Suggestion("Remove it", kind="delete", target="MedicationRequest/m1"),)))
     assert card["suggestions"][0]["actions"] == [{"type": "delete", "description": "Remove it", "resourceId": "MedicationRequest/m1"}]
