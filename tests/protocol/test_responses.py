@@ -306,6 +306,14 @@ def test_more_cards_than_five_are_folded_into_one_that_names_them(service: Servi
         assert f"Summary of {name}" in found[-1]["detail"]
 
 
+def test_what_was_found_today_is_not_folded_behind_what_every_patient_of_the_disease_gets(service: Service) -> None:
+    disease = (Because("diagnosis:oculopharyngeal", "Condition/c1"),)
+    swallow = (*disease, Because("finding:dysphagia", "Condition/c2"))
+    found = cards(service, *(finding(f"r{number}", because=disease) for number in range(6)), finding("swallow", because=swallow))
+    assert found[0]["summary"] == "Summary of swallow"
+    assert [rule["id"] for rule in explanation(found[-1])["rules"]] == ["r3", "r4", "r5"]
+
+
 def test_exactly_five_cards_are_not_folded(service: Service) -> None:
     assert [card["summary"] for card in cards(service, *(finding(f"r{number}") for number in range(5)))][-1] == "Summary of r4"
 
