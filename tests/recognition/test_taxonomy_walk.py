@@ -23,7 +23,7 @@ def knowledge() -> Knowledge:
     return Knowledge.load(engine="reference")
 
 
-def diseases() -> dict[str, list[dict[str, object]]]:
+def diseases() -> dict[str, list[dict[str, str]]]:
     """Concepts of vs-nmd and the codings that say no less: G60.8 also holds idiopathic neuropathy and alone is none."""
     terminology = knowledge().terminology
     members = terminology.expand("vs-nmd")
@@ -34,7 +34,7 @@ def diseases() -> dict[str, list[dict[str, object]]]:
     return {name: codings for name, codings in found.items() if codings}
 
 
-def evaluate(coding: dict[str, object], born: str) -> Evaluation:
+def evaluate(coding: dict[str, str], born: str) -> Evaluation:
     """A patient whose whole record is this disease, recorded last month."""
     patient = {"resourceType": "Patient", "id": "p", "gender": "female", "birthDate": born}
     condition = {
