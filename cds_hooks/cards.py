@@ -38,6 +38,8 @@ PATHWAYS = {
     "education": "Education",
 }
 PLACES = {name: place for place, name in enumerate(PATHWAYS)}  # among cards of one level: what changes treatment before what goes with it
+FOUND = ("finding:", "lab:", "change:", "calc:", "answer:")
+"""Facts about this patient today, as against a diagnosis, an age or a sex."""
 SUBJECT = {"Task": "for", "Immunization": "patient", "ImmunizationRecommendation": "patient", "NutritionOrder": "patient"}
 
 
@@ -298,10 +300,12 @@ def group(findings: Iterable[Finding]) -> list[Group]:
     return sorted(groups, key=_place)
 
 
-def _place(one: Group) -> tuple[int, bool, int]:
-    """By level; of one level an emergency first, then by pathway. A question is no emergency."""
+def _place(one: Group) -> tuple[int, bool, int, bool]:
+    """By level; of one level an emergency first, then by pathway; of one pathway what rests on a finding, a result or an answer before
+    what every patient of the disease gets: swallowing trouble is not folded away behind genetic counselling. A question is no emergency."""
     urgent = any(finding.emergency and not finding.asks for finding in one.findings)
-    return RANK[one.first.indicator], not urgent, PLACES.get(one.first.pathway, len(PLACES))
+    found = any(fact.fact.startswith(FOUND) for finding in one.findings for fact in finding.because)
+    return RANK[one.first.indicator], not urgent, PLACES.get(one.first.pathway, len(PLACES)), not found
 
 
 def _home(finding: Finding) -> tuple[str, str]:
@@ -341,9 +345,11 @@ def about(resource: JsonObject, patient: str) -> JsonObject:
     reference = {"reference": f"Patient/{patient}"}
     kind = str(resource.get("resourceType"))
     if kind == "Appointment":
-        participants = resource.get("participant")
-        others = participants if isinstance(participants, list) else []
-        return {**resource, "participant": [*others, {"actor": reference, "status": "needs-action"}]}
+        found = resource.get("participant")
+        participants = list(found) if isinstance(found, list) else []
+        if not any(isinstance(one, dict) and one.get("actor") == reference for one in participants):
+            participants.append({"actor": reference, "status": "needs-action"})
+        return {**resource, "participant": participants}
     return {**resource, SUBJECT.get(kind, "subject"): reference}
 
 

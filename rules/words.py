@@ -64,6 +64,7 @@ PHRASES: Final[Mapping[str, str]] = {
 QUALIFIERS: Final[Mapping[str, str]] = {
     "above": "above {}",
     "absolute": "as an absolute count: {}",
+    "after_first": "not before the first {}",
     "after_last": "not before the last {}",
     "changed_within": "recorded or changed in the last {}",
     "conclusion": "with the conclusion {}",
@@ -96,6 +97,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "from": "compared with the {} earlier value",
     "future": "a date still ahead: {}",
     "ingredients_at_least": "at least {} different drugs",
+    "later_than": "later than every {}",
     "mg_above": "above {} mg a day",
     "mg_at_least": "at least {} mg a day",
     "mg_at_most": "at most {} mg a day",
@@ -110,6 +112,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "not_coded": "not counting what is coded as {}",
     "not_route": "not by route {}",
     "onset_age_below": "onset younger than {}",
+    "recorded_age_below": "recorded younger than {}",
     "onset_before": "onset more than {} ago",
     "onset_within": "onset in the last {}",
     "over": "over {}",

@@ -26,7 +26,7 @@ def page() -> Iterator[str]:
     yield "# The seed, claim by claim\n"
     yield (
         "The project started from a plain text about neuromuscular disorders and their treatment. Each of its claims points to rules that "
-        "fire in a vignette, or to concepts of the disease taxonomy and the code lists; `make test` checks both. Source: "
+        "fire for an invented patient, or to concepts of the disease taxonomy and the code lists; `make test` checks both. Source: "
         "[seed-coverage.csv](seed-coverage.csv).\n"
     )
     yield "| section | claim | covered by | note |\n| --- | --- | --- | --- |"

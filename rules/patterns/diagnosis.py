@@ -9,7 +9,7 @@ from rules.facts import Condition, Event, Observation, Presence
 from rules.fhir_date import Duration, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, negate, nothing_found
-from rules.patterns.index import RecordIndex
+from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
 __all__ = [
@@ -32,9 +32,18 @@ QUIET = {"inactive", "remission"}
 ANSWERED = {"completed", "amended"}
 FINAL = {"final", "amended", "corrected"}
 YES = {"positive", "yes", "present"}
-NO = {"negative", "no", "absent"}
 
-DIAGNOSIS_QUALIFIERS = {"differential", "onset_within", "onset_before", "recorded_within", "onset_age_below", "site", "not_coded", "is"}
+DIAGNOSIS_QUALIFIERS = {
+    "differential",
+    "onset_within",
+    "onset_before",
+    "recorded_within",
+    "onset_age_below",
+    "recorded_age_below",
+    "site",
+    "not_coded",
+    "is",
+}
 CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "changed_within", "unless_other", "disputed", "is"}
 SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
 
@@ -65,6 +74,7 @@ class Diagnosis:
     onset_before: Duration | None = None
     recorded_within: Duration | None = None
     onset_age_below: Duration | None = None
+    recorded_age_below: Duration | None = None
     sites: Names = frozenset()
     not_coded: Names = frozenset()
     reads: tuple[str, ...] = ("Condition",)
@@ -119,9 +129,10 @@ class Diagnosis:
             tests.append(None if recorded is None else recorded.within(record.as_of, self.recorded_within))
         if self.sites:
             tests.append(bool(fact.body_sites & self.sites))
-        if self.onset_age_below:
-            birth = record.person.birth if record.person else None
-            tests.append(None if birth is None or fact.onset is None else negate(reached(birth, fact.onset.start, self.onset_age_below)))
+        birth = record.person.birth if record.person else None
+        for date, limit in ((fact.onset, self.onset_age_below), (fact.recorded, self.recorded_age_below)):
+            if limit:
+                tests.append(None if birth is None or date is None else negate(reached(birth, date.start, limit)))
         return both(tests)
 
     def match(self, index: RecordIndex) -> Verdict:
@@ -164,6 +175,7 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
         onset_before=optional("onset_before"),
         recorded_within=optional("recorded_within"),
         onset_age_below=optional("onset_age_below"),
+        recorded_age_below=optional("recorded_age_below"),
         sites=frozenset(str(site) for site in sites),
         not_coded=context.names(table["not_coded"]) if "not_coded" in table else frozenset(),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
-from rules.patterns.diagnosis import ANSWERED, FINAL, NO, YES
-from rules.patterns.index import RecordIndex
+from rules.patterns.diagnosis import ANSWERED, FINAL, YES
+from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
 __all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
@@ -27,7 +28,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
-    "encounter": frozenset({"is", "within", "over", "status", "tags"}),
+    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first"}),
     "plan": frozenset({"is", "within", "tags"}),
     "device": frozenset({"is", "placed"}),
     "answer": frozenset({"is", "within", "yes"}),
@@ -57,10 +58,17 @@ KINDS: Mapping[str, frozenset[str]] = {
     "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
 }
+NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first")
+"""Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
 GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
 UNUSED = {"inactive", "completed", "stopped", "intended"}
+
+
+def _day(when: FhirDate | None) -> date | None:
+    """The day of a date that names one; a year or a month may hold several events."""
+    return None if when is None or when.precision in ("year", "month") else when.start.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ class Happening:
     reads: tuple[str, ...]
     judge: Callable[[Event, RecordIndex], Truth]
     times: int = 1
+    """On so many different days: one scan is often an ImagingStudy and a DiagnosticReport, one dose two Immunizations."""
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing: Presence = Presence.ABSENT
     why_nothing: str = "not in the record"
@@ -90,14 +99,16 @@ class Happening:
         return nothing_found(missing)
 
     def match(self, index: RecordIndex) -> Verdict:
-        """`times` events that satisfy everything."""
+        """Events on `times` days that satisfy everything."""
         support: list[Support] = []
+        days: set[object] = set()
         unsure: list[NotChecked] = []
         denied = False
         for event in index.pick(index.events, self.names):
             truth = self.judge(event, index)
             if truth:
                 name = min((event.concepts | event.reasons) & self.names)
+                days.add(_day(event.when or event.end) or event.ref)
                 support.append(Support(f"{self.predicate}:{name}", event.ref, event.when.text if event.when else None))
             elif truth is None:
                 unsure.append(NotChecked(f"{self.predicate}:{self.label}", "date or status not stated", event.ref.split("/")[0]))
@@ -108,12 +119,13 @@ class Happening:
                 truth = self.observed(fact, index)
                 if truth and not (self.predicate == "answer" and any(one.ref == fact.ref for one in support)):
                     name = min(fact.concepts & self.names)
+                    days.add(_day(fact.when) or fact.ref)
                     support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))
                 elif truth is False:
                     denied = True
-        if len(support) >= self.times:
+        if len(days) >= self.times:
             return Verdict(Presence.PRESENT, tuple(support))
-        if unsure and len(support) + len(unsure) >= self.times:
+        if unsure and len(days) + len(unsure) >= self.times:
             return Verdict(Presence.UNKNOWN, missing=tuple(unsure))
         if self.predicate == "answer" and denied and not gaps(index, self.reads):
             return ABSENT
@@ -205,6 +217,7 @@ class Judge:
     after_diagnosis: Names
     after_last: Names
     conclusion: Names
+    after_first: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition?"""
@@ -222,7 +235,8 @@ class Judge:
             case "preparation":
                 return self.preparation(event, index.record)
             case "encounter":
-                return self.encounter(event, index.record)
+                after = index.since_first(event.end or event.when, self.after_first) if self.after_first else True
+                return both((self.encounter(event, index.record), after))
             case "declined":
                 refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
                 return refused and self.window.holds(event.when, index.record)
@@ -287,10 +301,10 @@ class Judge:
         """Finished (or with the given status) in the window, or longer ago than `over`."""
         if event.status not in (self.statuses or {"finished"}) or (self.tags and not event.tags & self.tags):
             return False
-        date = event.end or event.when
+        seen = event.end or event.when
         if self.over is None:
-            return self.window.holds(date, record)
-        recent = None if date is None else date.within(record.as_of, self.over)
+            return self.window.holds(seen, record)
+        recent = None if seen is None else seen.within(record.as_of, self.over)
         return None if recent is None else not recent
 
     def used(self, event: Event) -> Truth:
@@ -318,7 +332,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         table.get("yes", True) is True,
         table.get("placed") is True,
         context.names(table["since_first"]) if "since_first" in table else None,
-        *(context.names(table[key]) if key in table else frozenset() for key in ("after_diagnosis", "after_last", "conclusion")),
+        *(context.names(table[key]) if key in table else frozenset() for key in NAMED),
     )
 
 

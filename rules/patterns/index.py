@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from rules.patterns.base import Verdict
     from rules.patterns.when import Window
 
-__all__ = ["RecordIndex"]
+__all__ = ["NO", "RecordIndex"]
 
 NEVER = frozenset({"refuted", "entered-in-error"})
+NO = frozenset({"negative", "no", "absent"})
 T = TypeVar("T", Condition, Medication, Observation, Event, Allergy, Relative)
 
 
@@ -106,10 +107,34 @@ class RecordIndex:
         starts = [date.start for fact in found if (date := fact.onset or fact.recorded) is not None]
         return None if not starts or when is None else when.end >= min(starts)
 
-    def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
-        """Was it on or after the latest date of any of `findings`, coded, examined or concluded in a report? None: a date is missing."""
+    def found_on(self, findings: frozenset[str]) -> tuple[FhirDate | None, ...]:
+        """When each of `findings` was coded (onset, else recorded), examined, answered or concluded in a report; None: not dated."""
         coded = (fact.onset or fact.recorded for fact in self.pick(self.conditions, findings) if fact.verification not in NEVER)
-        examined = (fact.when for fact in self.pick(self.observations, findings) if fact.truth is not False)
+        examined = (
+            fact.when
+            for fact in self.pick(self.observations, findings)
+            if not (fact.truth is False or "NEG" in fact.interpretation or fact.answers & NO)
+        )
+        answered = (event.when for event in self.pick(self.events, findings) if event.kind == "answer" and not event.tags & NO)
         reported = (event.when for event in self.record.events if event.kind == "report" and event.tags & findings)
-        starts = [date.start for date in (*coded, *examined, *reported) if date is not None]
+        return (*coded, *examined, *answered, *reported)
+
+    def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
+        """Was it on or after the latest date of any of `findings`? None: a date is missing."""
+        starts = [date.start for date in self.found_on(findings) if date is not None]
         return None if not starts or when is None else when.end >= max(starts)
+
+    def since_first(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
+        """Was it on or after the first date of any of `findings`? None: a date is missing."""
+        starts = [date.start for date in self.found_on(findings) if date is not None]
+        return None if not starts or when is None else when.end >= min(starts)
+
+    def later_than(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
+        """Was it later than every one of `findings`? None: a date is missing, or one day or instant does not say which came first."""
+        found = self.found_on(findings)
+        if when is None or not found or any(date is None for date in found):
+            return None
+        dates = [date for date in found if date is not None]
+        if any(when.end < date.start for date in dates):
+            return False
+        return True if all(when.start > date.end for date in dates) else None

@@ -14,8 +14,8 @@ from rules.facts import Observation, Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, from_bool, gaps
-from rules.patterns.diagnosis import FINAL, NO, YES
-from rules.patterns.index import RecordIndex
+from rules.patterns.diagnosis import FINAL, YES
+from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
 __all__ = ["CALC_QUALIFIERS", "LAB_QUALIFIERS", "calc", "lab", "series"]
@@ -33,6 +33,7 @@ LAB_QUALIFIERS = {
     "about",
     "older_by",
     "before_first",
+    "later_than",
     "missing",
     *COMPARATORS,
 }
@@ -67,6 +68,7 @@ class Lab:
     about: Names = frozenset()
     older_by: Duration | None = None
     before_first: Names = frozenset()
+    later_than: Names = frozenset()
     nothing_is_absent: bool = False
     reads: tuple[str, ...] = ("Observation",)
 
@@ -121,6 +123,8 @@ class Lab:
             tests.append(None if fact.date is None else not fact.date.end < index.record.as_of)
         if self.ahead is not None:
             tests.append(None if fact.date is None else fact.date.start <= self.ahead.after(index.record.as_of))
+        if self.later_than:
+            tests.append(index.later_than(fact.when, self.later_than))
         return both(tests)
 
     def match(self, index: RecordIndex) -> Verdict:
@@ -199,6 +203,7 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
         about=about(context, table["about"]) if "about" in table else frozenset(),
         older_by=duration(context, table["older_by"]) if "older_by" in table else None,
         before_first=context.names(table["before_first"]) if "before_first" in table else frozenset(),
+        later_than=context.names(table["later_than"]) if "later_than" in table else frozenset(),
     )
 
 

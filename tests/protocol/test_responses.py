@@ -154,6 +154,16 @@ def test_each_draft_names_its_patient_in_the_element_of_its_type(service: Servic
     assert card["suggestions"][0]["actions"][0]["resource"][member] == value
 
 
+def test_a_proposed_appointment_names_its_patient_once(service: Service) -> None:
+    me = {"actor": {"reference": "Patient/p1"}, "status": "needs-action"}
+    team = {"actor": {"display": "Neuromuscular clinic"}, "status": "needs-action"}
+    drafts = ([me], [me, team], [team])
+    for draft, expected in zip(drafts, ([me], [me, team], [team, me]), strict=True):
+        resource = {"resourceType": "Appointment", "status": "proposed", "participant": draft}
+        [card] = cards(service, finding(suggestions=(Suggestion("x", resource=resource),)))
+        assert card["suggestions"][0]["actions"][0]["resource"]["participant"] == expected
+
+
 def test_a_suggestion_to_remove_an_order_names_it_by_relative_reference(service: Service) -> None:
     [card] = cards(service, finding(suggestions=(Suggestion("Remove it", kind="delete", target="MedicationRequest/m1"),)))
     assert card["suggestions"][0]["actions"] == [{"type": "delete", "description": "Remove it", "resourceId": "MedicationRequest/m1"}]
@@ -294,6 +304,14 @@ def test_more_cards_than_five_are_folded_into_one_that_names_them(service: Servi
     assert [rule["id"] for rule in explanation(found[-1])["rules"]] == ["r4", "r5", "r6"]
     for name in ("r4", "r5", "r6"):
         assert f"Summary of {name}" in found[-1]["detail"]
+
+
+def test_what_was_found_today_is_not_folded_behind_what_every_patient_of_the_disease_gets(service: Service) -> None:
+    disease = (Because("diagnosis:oculopharyngeal", "Condition/c1"),)
+    swallow = (*disease, Because("finding:dysphagia", "Condition/c2"))
+    found = cards(service, *(finding(f"r{number}", because=disease) for number in range(6)), finding("swallow", because=swallow))
+    assert found[0]["summary"] == "Summary of swallow"
+    assert [rule["id"] for rule in explanation(found[-1])["rules"]] == ["r3", "r4", "r5"]
 
 
 def test_exactly_five_cards_are_not_folded(service: Service) -> None:

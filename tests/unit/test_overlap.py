@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from functools import cache
 
 import pytest
 
+from cds_hooks.cards import Renderer
+from rules.check import evaluate_vignette
 from rules.knowledge import Knowledge
+from rules.model import Vignette
 
 OVERLAPS = {
     "ref-thymectomy-achr": ("mg-thymectomy-achr",),
@@ -50,3 +55,50 @@ def test_only_rules_with_a_card_are_joined() -> None:
     joined = {name for rule in knowledge().rules if rule.card for name in rule.card.joins}
     assert {rule.id for rule in knowledge().rules if rule.card} >= joined
     assert {rule.id for rule in knowledge().rules if rule.card and rule.card.joins} == set(OVERLAPS) | BESIDE_THE_TABLE
+
+
+MG = {"age": 35, "gender": "female", "diagnoses": ["generalised-myasthenia"]}
+TOGETHER: tuple[tuple[frozenset[str], str, Mapping[str, object]], ...] = (
+    (
+        frozenset({"ref-thymectomy-achr", "mg-thymectomy-achr"}),
+        "patient-view",
+        {**MG, "labs": [{"concept": "anti-achr", "result": "positive"}], "imaging": [{"concept": "chest-ct", "when": "-100 days"}]},
+    ),
+    (frozenset({"analg-mg-drug-caution", "analg-quinine", "dd-mg-contraindicated"}), "order-select", {**MG, "drafts": ["quinine"]}),
+    (
+        frozenset({"ref-preop", "dd-denervation-succinylcholine"}),
+        "order-select",
+        {"age": 60, "gender": "male", "diagnoses": ["als"], "drafts": ["succinylcholine", "general-anaesthesia"]},
+    ),
+    (
+        frozenset({"analg-preg-valproate-topiramate", "dd-polg-valproate"}),
+        "order-select",
+        {
+            "age": 30,
+            "gender": "female",
+            "diagnoses": ["mitochondrial-myopathy", "neuropathic-pain"],
+            "drafts": [{"concept": "valproate", "reason": "neuropathic-pain"}],
+        },
+    ),
+    (
+        frozenset({"sys-refuted-or-family-only", "dq-diagnosis-not-confirmed"}),
+        "patient-view",
+        {
+            "age": 50,
+            "gender": "female",
+            "diagnoses": [
+                {"concept": "cidp", "verification": "refuted"},
+                {"concept": "generalised-myasthenia", "verification": "provisional"},
+            ],
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize(("rules", "hook", "who"), TOGETHER, ids=["+".join(sorted(rules)) for rules, _, _ in TOGETHER])
+def test_rules_of_a_row_that_no_invented_patient_meets_share_one_card(rules: frozenset[str], hook: str, who: Mapping[str, object]) -> None:
+    """The other rows: the invented patients, tests/fixtures/test_promises.py. Givinostat's two rules exclude each other."""
+    evaluation = evaluate_vignette(knowledge(), Vignette("together", date(2026, 11, 22), hook, who, "fires"))
+    assert rules <= {finding.rule.id for finding in evaluation.findings if not finding.asks}
+    cards = Renderer("https://cds.example.org", "1").render(evaluation, "p")
+    assert any(rules <= {rule.id for rule in card.rules} for card in cards)

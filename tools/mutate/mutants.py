@@ -18,8 +18,20 @@ __all__ = ["KINDS", "Mutant", "leaves_in", "mutants", "words_of"]
 KINDS = ("drop", "flip", "threshold", "age", "window", "flag", "member", "hook", "stage", "block", "conclusion", "indicator")
 INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
 TRUTHS = frozenset({"present", "absent", "unknown"})
-AGES = {"age_from", "age_below", "onset_age_below"}
-NAMED = {"reason", "not_reason", "not_coded", "reason_outside", "after", "since_first", "after_diagnosis", "before_first", "after_last"}
+AGES = {"age_from", "age_below", "onset_age_below", "recorded_age_below"}
+NAMED = {
+    "reason",
+    "not_reason",
+    "not_coded",
+    "reason_outside",
+    "after",
+    "since_first",
+    "after_diagnosis",
+    "before_first",
+    "after_last",
+    "after_first",
+    "later_than",
+}
 MEMBERS = 3
 """Members that are taken out of each value set of a rule; which ones is drawn with the rule's id as the seed."""
 
