@@ -1,8 +1,9 @@
 """Where the microseconds of a call go: `python -m bench.profile`. CPU time, warm, the best of several rounds of hundreds of calls.
 
-Each stage is repeated alone, so that the caches of the processor hold what it needs; `whole` is the call itself, in which they do not. What
-lies between the sum and `whole` is the price of that. `application` is the whole call with everything around it but the socket: checks of the
-request, whose data they are, metrics, log line, audit; `audit` is a part of it. HTTP itself is the CPU of the constant card in `bench.latency`.
+Each stage is repeated alone, so that the caches of the processor hold what it needs; `whole` is the call itself, in which they do not.
+What lies between the sum and `whole` is the price of that. `application` is the whole call with everything around it but the socket:
+checks of the request, whose data they are, metrics, log line, audit; `audit` is a part of it. HTTP itself is the CPU of the constant card
+in `bench.latency`.
 """
 
 from __future__ import annotations
