@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +13,7 @@ from rules.fhir_date import Duration, FhirDate, reached
 
 if TYPE_CHECKING:
     from rules.calculators import Calculated
+    from rules.patterns.therapy import Courses
     from rules.patterns.when import Window
 
 __all__ = ["RecordIndex"]
@@ -32,8 +34,8 @@ class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
     __slots__ = (
-        "ages", "allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "ordered", "record",
-        "relatives", "weights",
+        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "events", "medications", "observations",
+        "onsets", "ordered", "record", "relatives", "renewed", "seen", "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
@@ -46,6 +48,16 @@ class RecordIndex:
         """Whether this patient has reached an age: many conditions ask for the same few."""
         self.weights: list[Decimal | None] = []
         """The body weight in kg, once it was looked for."""
+        self.courses: dict[frozenset[str], Courses] = {}
+        """Unbroken courses of some drugs: every order of them asks."""
+        self.renewed: dict[tuple[frozenset[str], bool], bool] = {}
+        """Whether therapy with some drugs is current (True: by a systemic route): every draft of them asks."""
+        self.doses: dict[frozenset[str], FhirDate | None] = {}
+        self.onsets: dict[frozenset[str], datetime | None] = {}
+        self.seen: dict[frozenset[str], datetime | None] = {}
+        """First dose, first onset and last finding of some names: every event asks."""
+        self.by_ref: dict[str, Medication] = {}
+        """Medications by reference, once one was looked for."""
         self.conditions = _index(record.conditions)
         self.medications = _index(record.medications)
         self.observations = _index(record.observations)
@@ -90,21 +102,35 @@ class RecordIndex:
         gaps = self.record.unread
         return tuple((name, gaps[name]) for name in types if name in gaps) if gaps else ()
 
+    def medication(self, ref: str) -> Medication | None:
+        """The medication with this reference."""
+        if not self.by_ref:
+            for fact in self.record.medications:
+                self.by_ref.setdefault(fact.ref, fact)
+        return self.by_ref.get(ref)
+
     def first_dose(self, drugs: frozenset[str]) -> FhirDate | None:
         """When the first dated therapy with any of `drugs` began."""
-        began = (fact.began for fact in self.pick(self.medications, drugs))
-        return min((date for date in began if date is not None), key=lambda date: date.start, default=None)
+        if drugs not in self.doses:
+            began = (fact.began for fact in self.pick(self.medications, drugs))
+            self.doses[drugs] = min((date for date in began if date is not None), key=lambda date: date.start, default=None)
+        return self.doses[drugs]
 
     def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
         """Was it on or after the first onset (else the recorded date) of any of `diseases`? None: a date is missing."""
-        found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
-        starts = [date.start for fact in found if (date := fact.onset or fact.recorded) is not None]
-        return None if not starts or when is None else when.end >= min(starts)
+        if diseases not in self.onsets:
+            found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
+            starts = (date.start for fact in found if (date := fact.onset or fact.recorded) is not None)
+            self.onsets[diseases] = min(starts, default=None)
+        first = self.onsets[diseases]
+        return None if first is None or when is None else when.end >= first
 
     def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
         """Was it on or after the latest date of any of `findings`, coded, examined or concluded in a report? None: a date is missing."""
-        coded = (fact.onset or fact.recorded for fact in self.pick(self.conditions, findings) if fact.verification not in NEVER)
-        examined = (fact.when for fact in self.pick(self.observations, findings) if fact.truth is not False)
-        reported = (event.when for event in self.record.events if event.kind == "report" and event.tags & findings)
-        starts = [date.start for date in (*coded, *examined, *reported) if date is not None]
-        return None if not starts or when is None else when.end >= max(starts)
+        if findings not in self.seen:
+            coded = (fact.onset or fact.recorded for fact in self.pick(self.conditions, findings) if fact.verification not in NEVER)
+            examined = (fact.when for fact in self.pick(self.observations, findings) if fact.truth is not False)
+            reported = (event.when for event in self.record.events if event.kind == "report" and event.tags & findings)
+            self.seen[findings] = max((date.start for date in (*coded, *examined, *reported) if date is not None), default=None)
+        latest = self.seen[findings]
+        return None if latest is None or when is None else when.end >= latest
