@@ -84,11 +84,6 @@ class Diagnosis:
         """The concepts asked for."""
         return self.names
 
-    @property
-    def has_dates(self) -> bool:
-        """Is anything asked beside the diagnosis and its statuses?"""
-        return bool(self.onset_within or self.onset_before or self.recorded_within or self.onset_age_below or self.sites)
-
     def quiet(self, index: RecordIndex) -> Verdict:
         """Looked and found nothing, unless Conditions could not be read."""
         return nothing_found(gaps(index, self.reads))
@@ -115,8 +110,6 @@ class Diagnosis:
 
     def dated(self, fact: Condition, index: RecordIndex) -> Truth:
         """Do the date qualifiers hold?"""
-        if not self.has_dates:
-            return True
         record, tests = index.record, list[Truth]()
         onset = fact.onset or fact.recorded
         if self.onset_within:

@@ -14,7 +14,7 @@ from rules.fhir_date import Duration
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
-from rules.patterns.therapy import WITHDRAWN, course_days, current, ended, given, total_days, weight_kg
+from rules.patterns.therapy import NOT_SYSTEMIC, WITHDRAWN, course_days, current, ended, given, is_renewed, total_days, weight_kg
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
 
 __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug"]
@@ -26,7 +26,6 @@ DRUG_QUALIFIERS = {
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
-NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
 RECORD_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 MEDICATION_TYPES = (*RECORD_TYPES, "MedicationDispense")
 INJECTED = {"iv", "im", "sc", "intrathecal"}
@@ -119,7 +118,7 @@ class Drug:
             return False
         if fact.do_not_perform or fact.status in {"stopped", "cancelled"}:
             return True
-        prior = next((other for other in index.record.medications if fact.prior and other.ref == fact.prior), None)
+        prior = index.medication(fact.prior) if fact.prior else None
         if prior is None or not current(prior):
             return False
         if fact.mg_per_day is None or prior.mg_per_day is None:
@@ -173,9 +172,8 @@ class Drug:
         """NEW: no current therapy with the same ingredient (class-wide sets: any of them; systemic if that is asked)."""
         wanted = self.names if self.class_wide else fact.concepts & self.names
         systemic = self.routes is not None and "systemic" in self.routes
-        for other in index.pick(index.medications, wanted):
-            if current(other) and other.origin is Origin.RECORD and not (systemic and other.route in NOT_SYSTEMIC):
-                return False
+        if is_renewed(wanted, index, systemic=systemic):
+            return False
         return None if index.unread(RECORD_TYPES[:2]) else True
 
     def amount(self, kind: str, fact: Medication, index: RecordIndex) -> Decimal | None:
@@ -217,7 +215,8 @@ class Drug:
 
     def judge(self, fact: Medication, index: RecordIndex) -> Truth:
         """The whole condition for one resource."""
-        truth = both((self.base(fact, index), self.qualifies(fact, index)))
+        base = self.base(fact, index)
+        truth = base if base is False else both((base, self.qualifies(fact, index)))
         if truth is False or self.mode not in {"stopped", "failed"}:
             return truth
         if self.mode == "failed":

@@ -115,9 +115,12 @@ class Happening:
             else:
                 denied = True
         if self.observed is not None:
+            answered = {one.ref for one in support} if self.predicate == "answer" else set()
             for fact in index.pick(index.observations, self.names):
                 truth = self.observed(fact, index)
-                if truth and not (self.predicate == "answer" and any(one.ref == fact.ref for one in support)):
+                if truth and fact.ref not in answered:
+                    if self.predicate == "answer":
+                        answered.add(fact.ref)
                     name = min(fact.concepts & self.names)
                     days.add(_day(fact.when) or fact.ref)
                     support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +13,7 @@ from rules.fhir_date import Duration, FhirDate, reached
 if TYPE_CHECKING:
     from rules.calculators import Calculated
     from rules.patterns.base import Verdict
+    from rules.patterns.therapy import Courses
     from rules.patterns.when import Window
 
 __all__ = ["NO", "RecordIndex"]
@@ -38,8 +40,8 @@ class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
     __slots__ = (
-        "ages", "allergies", "computed", "concepts", "conditions", "events", "medications", "observations", "ordered", "record",
-        "relatives", "same", "weights",
+        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "events", "medications", "observations",
+        "onsets", "ordered", "record", "relatives", "renewed", "same", "seen", "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
@@ -54,6 +56,16 @@ class RecordIndex:
         """Whether this patient has reached an age: many conditions ask for the same few."""
         self.weights: list[Decimal | None] = []
         """The body weight in kg, once it was looked for."""
+        self.courses: dict[frozenset[str], Courses] = {}
+        """Unbroken courses of some drugs: every order of them asks."""
+        self.renewed: dict[tuple[frozenset[str], bool], bool] = {}
+        """Whether therapy with some drugs is current (True: by a systemic route): every draft of them asks."""
+        self.doses: dict[frozenset[str], FhirDate | None] = {}
+        self.onsets: dict[frozenset[str], datetime | None] = {}
+        self.seen: dict[frozenset[str], tuple[FhirDate | None, ...]] = {}
+        """First dose, first onset and dates of the findings of some names: every event asks."""
+        self.by_ref: dict[str, Medication] = {}
+        """Medications by reference, once one was looked for."""
         self.conditions = Table(record.conditions)
         self.medications = Table(record.medications)
         self.observations = Table(record.observations)
@@ -96,19 +108,36 @@ class RecordIndex:
         gaps = self.record.unread
         return tuple((name, gaps[name]) for name in types if name in gaps) if gaps else ()
 
+    def medication(self, ref: str) -> Medication | None:
+        """The medication with this reference."""
+        if not self.by_ref:
+            for fact in self.record.medications:
+                self.by_ref.setdefault(fact.ref, fact)
+        return self.by_ref.get(ref)
+
     def first_dose(self, drugs: frozenset[str]) -> FhirDate | None:
         """When the first dated therapy with any of `drugs` began."""
-        began = (fact.began for fact in self.pick(self.medications, drugs))
-        return min((date for date in began if date is not None), key=lambda date: date.start, default=None)
+        if drugs not in self.doses:
+            began = (fact.began for fact in self.pick(self.medications, drugs))
+            self.doses[drugs] = min((date for date in began if date is not None), key=lambda date: date.start, default=None)
+        return self.doses[drugs]
 
     def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
         """Was it on or after the first onset (else the recorded date) of any of `diseases`? None: a date is missing."""
-        found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
-        starts = [date.start for fact in found if (date := fact.onset or fact.recorded) is not None]
-        return None if not starts or when is None else when.end >= min(starts)
+        if diseases not in self.onsets:
+            found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
+            starts = (date.start for fact in found if (date := fact.onset or fact.recorded) is not None)
+            self.onsets[diseases] = min(starts, default=None)
+        first = self.onsets[diseases]
+        return None if first is None or when is None else when.end >= first
 
     def found_on(self, findings: frozenset[str]) -> tuple[FhirDate | None, ...]:
         """When each of `findings` was coded (onset, else recorded), examined, answered or concluded in a report; None: not dated."""
+        if findings not in self.seen:
+            self.seen[findings] = self._found_on(findings)
+        return self.seen[findings]
+
+    def _found_on(self, findings: frozenset[str]) -> tuple[FhirDate | None, ...]:
         coded = (fact.onset or fact.recorded for fact in self.pick(self.conditions, findings) if fact.verification not in NEVER)
         examined = (
             fact.when

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,11 +13,12 @@ from rules.fhir_date import Duration
 from rules.patterns.base import Names, Truth
 from rules.patterns.index import RecordIndex
 
-__all__ = ["WITHDRAWN", "course_days", "current", "ended", "given", "past_days", "total_days", "weight_kg"]
+__all__ = ["NOT_SYSTEMIC", "WITHDRAWN", "course_days", "current", "ended", "given", "is_renewed", "past_days", "total_days", "weight_kg"]
 
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
 WITHDRAWN = {"cancelled", "stopped", "completed", "entered-in-error", "revoked", "noshow", "fulfilled", "not-done"}
 """With one of these a draft orders nothing. By CDS Hooks `draftOrders` are unsigned: every other status counts as draft."""
+NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
 SERIES_GAP = timedelta(days=30)
 YEAR = Duration(12, "month")
 
@@ -73,24 +76,45 @@ def _latest_weight(index: RecordIndex) -> Decimal | None:
     return best[1] if best else None
 
 
+@dataclass(frozen=True, slots=True)
+class Courses:
+    """Orders of some drugs by when they began; `first` is when the unbroken series that an order belongs to began, `last` when
+    everything that began until then had ended; current therapy has not ended until now."""
+
+    starts: tuple[datetime, ...]
+    first: tuple[datetime, ...]
+    last: tuple[datetime, ...]
+
+    @classmethod
+    def read(cls, drugs: Names, index: RecordIndex) -> Courses:
+        """Work them out once for each record: every order of the drugs asks for them."""
+        now = index.record.as_of
+        spans = []
+        for other in index.pick(index.medications, drugs):
+            counts = other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"}
+            if counts and not other.do_not_perform:
+                start, end = other.began, other.end
+                if start is not None and start.start <= now:
+                    spans.append((start.start, now if current(other) else min(now, end.end if end else start.end)))
+        first: list[datetime] = []
+        last: list[datetime] = []
+        for begin, finish in sorted(spans):
+            joined = bool(last) and begin <= last[-1] + SERIES_GAP
+            first.append(first[-1] if joined else begin)
+            last.append(max(finish, last[-1]) if last else finish)
+        return cls(tuple(sorted(begin for begin, _ in spans)), tuple(first), tuple(last))
+
+
 def past_days(drugs: Names, index: RecordIndex, until: datetime | None = None) -> Decimal | None:
     """Days from the first order of the unbroken series of these drugs until then (now); gaps up to 30 days are bridged."""
     now = until or index.record.as_of
-    starts = []
-    for other in index.pick(index.medications, drugs):
-        if other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"} and not other.do_not_perform:
-            start, end = other.began, other.end
-            if start is not None and start.start <= now:
-                last = now if current(other) else min(now, end.end if end else start.end)
-                starts.append((start.start, last))
-    if not starts:
+    courses = index.courses.get(drugs)
+    if courses is None:
+        courses = index.courses[drugs] = Courses.read(drugs, index)
+    place = bisect_right(courses.starts, now) - 1
+    if place < 0:
         return None
-    starts.sort(reverse=True)
-    first = now
-    for begin, finish in starts:
-        if finish + SERIES_GAP < first and begin < first:
-            break
-        first = min(first, begin)
+    first = courses.first[place] if courses.last[place] + SERIES_GAP >= now else now
     return Decimal((now - first + timedelta(seconds=1)).days)  # a day ends a moment before the next: from the 1st to the 5th are 5 days
 
 
@@ -100,10 +124,21 @@ def total_days(fact: Medication, index: RecordIndex) -> Decimal | None:
     if fact.origin is Origin.RECORD:
         known = [days for days in (past, fact.days) if days is not None]
         return max(known) if known else None
-    renewed = any(current(other) for other in index.pick(index.medications, fact.concepts) if other.origin is Origin.RECORD)
+    renewed = is_renewed(fact.concepts, index)
     if fact.days is None:
         return past if renewed else None
     return fact.days + past if renewed and past is not None else fact.days
+
+
+def is_renewed(drugs: Names, index: RecordIndex, *, systemic: bool = False) -> bool:
+    """Is there current therapy on record with any of these drugs (`systemic`: by a route that is)?"""
+    found = index.renewed.get((drugs, systemic))
+    if found is None:
+        found = index.renewed[drugs, systemic] = any(
+            current(other) and other.origin is Origin.RECORD and not (systemic and other.route in NOT_SYSTEMIC)
+            for other in index.pick(index.medications, drugs)
+        )
+    return found
 
 
 def course_days(fact: Medication, drugs: Names, index: RecordIndex) -> Decimal | None:
