@@ -24,7 +24,15 @@ def test_a_patient_is_a_person(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [{}, {"birthDate": 1980, "gender": "F", "deceasedBoolean": "yes"}, {"gender": []}, {"deceasedBoolean": None}]
+    "content",
+    [
+        {},
+        {"birthDate": 1980, "gender": "F", "deceasedBoolean": "yes"},
+        {"gender": []},
+        {"deceasedBoolean": None},
+        {"deceasedDateTime": "unreadable"},
+        {"deceasedDateTime": True},
+    ],
 )
 def test_an_unreadable_patient_is_a_person_of_whom_nothing_is_known(read: Read, content: Json) -> None:
     person = read(resource("Patient", **content)).person
@@ -32,7 +40,7 @@ def test_an_unreadable_patient_is_a_person_of_whom_nothing_is_known(read: Read, 
     assert (person.birth, person.gender, person.deceased) == (None, None, False)
 
 
-@pytest.mark.parametrize("content", [{"deceasedBoolean": True}, {"deceasedDateTime": "2026-01-01"}, {"deceasedDateTime": "unreadable"}])
+@pytest.mark.parametrize("content", [{"deceasedBoolean": True}, {"deceasedDateTime": "2026-01-01"}, {"deceasedDateTime": "2026"}])
 def test_a_dead_patient_is_dead_even_when_the_date_is_unreadable(read: Read, content: Json) -> None:
     person = read(resource("Patient", **content)).person
     assert person is not None
