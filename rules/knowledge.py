@@ -34,7 +34,8 @@ HERE = Path(__file__).parent
 
 
 class Knowledge:
-    """Rules that may speak (`rules`), all rules read (`every`), and how to evaluate a patient."""
+    """Rules that may speak (`rules`), those that conclude and block as well (`acting`), all rules read (`every`), and how to evaluate a
+    patient."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Knowledge:
         site: Site,
         compiled: Compiled,
         rules: tuple[Rule, ...],
+        acting: tuple[Rule, ...],
         typical: tuple[Mapping[str, object], ...],
         *,
         watchdog: bool = False,
@@ -53,6 +55,7 @@ class Knowledge:
         self.version = VERSION
         self.every = every
         self.rules = rules
+        self.acting = acting
         self.terminology = terminology
         self.sources = sources
         self.site = site
@@ -106,11 +109,13 @@ class Knowledge:
             problems += [f"site settings: {key}: {name!r} is not a rule" for name in sorted(names - known)]
         if problems:
             raise KnowledgeError(tuple(problems))
-        speaking = tuple(rule for rule in active if rule.id not in site.off and (rule.review.checked_by or not site.require_review))
-        if speaking != active:  # a site's choice; what it leaves out was checked above with the rest
-            compiled = compile_rules(speaking, terminology)
+        acting = tuple(rule for rule in active if rule.id not in site.off)
+        if acting != active:  # a site's choice; what it leaves out was checked above with the rest
+            compiled = compile_rules(acting, terminology)
+        # A rule that waits for its review says nothing, but what it blocks no reviewed rule proposes (docs/decisions/0010).
+        rules = tuple(rule for rule in acting if rule.review.checked_by or not site.require_review)
         typical = load_typical(HERE / "typical.toml")
-        return cls(loaded.rules, loaded.patterns, terminology, sources, engine, site, compiled, speaking, typical, watchdog=watchdog)
+        return cls(loaded.rules, loaded.patterns, terminology, sources, engine, site, compiled, rules, acting, typical, watchdog=watchdog)
 
     def rule(self, identifier: str) -> Rule | None:
         """A rule by id, active or not."""
@@ -144,13 +149,13 @@ class Knowledge:
     def _reading(self) -> dict[str, tuple[str, ...]]:
         own: dict[str, set[str]] = {}
         needs: dict[str, set[str]] = {}
-        for rule in self.rules:
+        for rule in self.acting:
             leaves = (node for node in nodes_of(rule) if isinstance(node, Leaf))
             own[rule.id] = {name for node in leaves for name in self.patterns[Leaf(node.table, node.lifelong)].reads}
             needs[rule.id] = set(self.compiled.below(rule))
-        if any(rule.stage == "safety" for rule in self.rules):
+        if any(rule.stage == "safety" for rule in self.acting):
             blockers = {one.rule.id for name in self.compiled.blocks for one in self.compiled.producers[name]}
-            for rule in self.rules:
+            for rule in self.acting:
                 if rule.card is not None and any(proposal.is_drug for proposal in rule.card.proposals):
                     needs[rule.id] |= blockers
         found: dict[str, tuple[str, ...]] = {}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rules.check import record_of
+from rules.engine.interface import Budget
 from rules.knowledge import Knowledge
 from rules.load import KnowledgeError
 from rules.site import Site
@@ -40,6 +42,17 @@ def test_a_site_that_demands_a_review_hears_reviewed_rules_only(folder: Path) ->
     assert speaking(folder, require_review=True) == []
     assert speaking(folder, require_review=True, reviewers={"ref-peg-als": "Dr Invented, neurology"}) == ["ref-peg-als"]
     assert speaking(folder, reviewers={"ref-peg-als": "Dr Invented, neurology"}) == sorted(NAMES)
+
+
+def test_what_a_rule_forbids_that_waits_for_its_review_no_reviewed_rule_proposes() -> None:
+    site = replace(Site.load(), require_review=True, reviewers={"mg-nonsteroidal-is": "Dr Invented, neurology"})
+    known = Knowledge.load(engine="reference", site=site)
+    vignette = next(one for one in known.rules[0].vignettes if one.name == "woman of childbearing age")
+    poor = {**vignette.patient, "labs": [{"concept": "tpmt", "answer": "poor-metaboliser"}, {"concept": "nudt15", "result": "normal"}]}
+    (finding,) = known.evaluator.evaluate(record_of(known, replace(vignette, patient=poor)), Budget()).findings
+    assert finding.rule.id == "mg-nonsteroidal-is"
+    assert [(one.what, one.rule) for one in finding.withheld] == [("azathioprine", "aza-tpmt-nudt15-low")]
+    assert "azathioprine" not in {one.concept for one in finding.suggestions}
 
 
 def test_a_review_of_a_rule_that_does_not_exist_is_a_problem(folder: Path) -> None:
