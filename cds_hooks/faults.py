@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["Fault", "RefusedError"]
+__all__ = ["NOT_SENT", "Fault", "RefusedError"]
+
+NOT_SENT = "not sent with the request, and no FHIR server could be asked"
 
 
 class Fault(Enum):

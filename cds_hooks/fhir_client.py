@@ -30,7 +30,7 @@ from cds_hooks.bundles import MalformedError, Page, read_page
 from cds_hooks.circuit import Circuit
 from cds_hooks.connecting import PORTS, CheckedAdapter, checked_session
 from cds_hooks.errors import BadJson
-from cds_hooks.faults import Fault, RefusedError
+from cds_hooks.faults import NOT_SENT, Fault, RefusedError
 from cds_hooks.lanes import Lanes
 from cds_hooks.observe import Metrics, log_event
 from cds_hooks.settings import Settings, is_loopback
@@ -108,12 +108,18 @@ class FhirClient:
         self._session.close()
 
     def check(self, server: str, listed: tuple[str, ...], token: str) -> Access:
-        """A listed base URL exactly, or loopback in open mode; raises RefusedError."""
+        """A listed base URL exactly, or loopback in open mode; raises RefusedError.
+
+        `fhirAuthorization` is optional (CDS Hooks 2.0.1, HTTP Request): a sandbox's server is open, and in open mode it is asked without a
+        token. With registered callers no token means no permission.
+        """
         parts = _split(server)
         if parts.query:
             raise RefusedError(Fault.ADDRESS)
         base = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
         open_mode = self._settings.loopback and self._settings.registry_file is None
+        if not token and self._settings.registry_file is not None:
+            raise RefusedError(NOT_SENT)
         if open_mode and is_loopback(parts.hostname or ""):
             return Access(base, token)
         allowed = {f"{s.scheme}://{s.netloc}{s.path}".rstrip("/") for s in map(_split, (*self._settings.fhir_servers, *listed))}

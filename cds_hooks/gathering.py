@@ -16,7 +16,7 @@ from cds_hooks.bundles import Item, MalformedError, Page, distinct, is_subset, r
 from cds_hooks.discovery import Service
 from cds_hooks.envelope import HookRequest, OrderSelect
 from cds_hooks.errors import BadRequest, MissingData, Problem
-from cds_hooks.faults import Fault, RefusedError
+from cds_hooks.faults import NOT_SENT, Fault, RefusedError
 from cds_hooks.fhir_client import Access, Answer, FhirReader
 from cds_hooks.medications import names_of, unresolved
 from cds_hooks.ownership import Owner, Patient
@@ -25,7 +25,6 @@ from rules.facts import Origin
 
 __all__ = ["Gathered", "gather"]
 
-NOT_SENT = "not sent with the request, and no FHIR server could be asked"
 IN_PARTS = "only a part of the data came"
 ERROR = "the sending system reported an error"
 SERVER_ERROR = Fault.SERVER_ERROR.value
@@ -137,10 +136,11 @@ def _page(value: object, path: str) -> Page:
 
 
 def _access(request: HookRequest, fhir: FhirReader, listed: tuple[str, ...]) -> tuple[Access | None, str]:
-    if request.fhir_server is None or request.fhir_authorization is None:
+    if request.fhir_server is None:
         return None, NOT_SENT
+    token = request.fhir_authorization.access_token if request.fhir_authorization is not None else ""
     try:
-        return fhir.check(request.fhir_server, listed, request.fhir_authorization.access_token), NOT_SENT
+        return fhir.check(request.fhir_server, listed, token), NOT_SENT
     except RefusedError as error:
         return None, error.reason
 

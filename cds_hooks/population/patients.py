@@ -20,8 +20,9 @@ from cds_hooks.body import JsonObject
 from cds_hooks.discovery import services
 from cds_hooks.envelope import read_request
 from cds_hooks.errors import ServiceError
+from cds_hooks.faults import NOT_SENT
 from cds_hooks.fhir_client import Access, Answer, RefusedError
-from cds_hooks.gathering import ERROR, NOT_SENT, Gathered, gather
+from cds_hooks.gathering import ERROR, Gathered, gather
 from cds_hooks.population.reading import DAMAGED, Row
 from rules.diseases import Diseases
 from rules.engine.interface import Budget, EngineError

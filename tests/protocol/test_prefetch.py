@@ -53,6 +53,14 @@ def test_an_empty_answer_says_to_programs_what_could_not_be_read(service: Servic
     assert service.hook(request()).json() == {"cards": []}
 
 
+def test_an_open_server_is_asked_without_a_token(service: Service) -> None:
+    """`fhirAuthorization` is optional: a sandbox's server asks for none."""
+    found = {"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}}
+    service.fhir.answers["Observation?patient=p1"] = bundle(found)
+    service.cards(request(prefetch=without("observations"), fhirServer="http://127.0.0.1:8080/fhir"))
+    assert (service.knowledge.refs[-1], service.knowledge.unread, service.fhir.tokens) == ("Observation/o1", {}, [""])
+
+
 def test_a_missing_key_is_fetched_with_the_token(service: Service) -> None:
     service.fhir.answers["Observation?patient=p1"] = bundle(
         {"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}}
@@ -79,9 +87,12 @@ def test_nothing_is_fetched_when_the_prefetch_is_complete(service: Service) -> N
     assert service.fhir.asked == []
 
 
-def test_nothing_is_fetched_without_a_token(service: Service) -> None:
+def test_nothing_is_fetched_without_a_token_where_callers_are_registered(service: Service) -> None:
+    """The client decides that (`security/test_fhir_addresses.py`); its refusal leaves the key unknown."""
+    service.fhir.refuses = True
     service.cards(request(prefetch=without("observations"), fhirServer="https://ehr.example.org/fhir"))
     assert service.fhir.asked == []
+    assert set(service.knowledge.unread) == {"Observation"}
 
 
 def test_a_server_that_may_not_be_called_leaves_the_key_unknown(service: Service) -> None:

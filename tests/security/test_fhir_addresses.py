@@ -97,6 +97,7 @@ def test_there_are_enough_of_them() -> None:
 )  # fmt: skip
 def test_a_listed_server_and_loopback_are_allowed_in_open_mode(server: str) -> None:
     assert client().check(server, (), "token").token == "token"  # noqa: S105 - a word
+    assert client().check(server, (), "").token == ""
 
 
 def test_loopback_is_refused_when_the_service_is_not_on_loopback() -> None:
@@ -114,6 +115,13 @@ def test_loopback_is_refused_behind_a_proxy_on_the_same_machine_when_callers_are
 def test_http_is_refused_outside_open_mode_even_when_it_is_listed(server: str, tmp_path: Path) -> None:
     with pytest.raises(RefusedError):
         client(registry_file=tmp_path).check(server, ("https://ehr.example.org/fhir", "http://127.0.0.1/fhir"), "token")
+
+
+def test_without_a_token_no_server_of_a_registered_caller_is_asked(tmp_path: Path) -> None:
+    listed = ("https://ehr.example.org/fhir",)
+    with pytest.raises(RefusedError, match="not sent with the request"):
+        client(registry_file=tmp_path).check(listed[0], listed, "")
+    assert client(registry_file=tmp_path).check(listed[0], listed, "t").base == listed[0]
 
 
 def test_a_server_of_another_callers_list_is_refused() -> None:
