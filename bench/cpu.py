@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import orjson
 
 from bench.patients import cases
 from cds_hooks.cards import Renderer
+from fhir_fixtures import Resource
 from rules.extract import Input
 from rules.facts import Origin
 from rules.knowledge import Knowledge
 
-__all__ = ["best", "cpu", "inputs_of"]
+__all__ = ["best", "cpu", "inputs_of", "prefetched"]
 
 
 def best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
@@ -31,12 +33,17 @@ def best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
     return best * 1000
 
 
+def prefetched(request: Mapping[str, Any]) -> list[Resource]:
+    """The resources of a request's prefetch, the patient first."""
+    prefetch = request["prefetch"]
+    bundles = [value for name, value in prefetch.items() if name != "patient" and value]
+    return [prefetch["patient"], *(entry["resource"] for bundle in bundles for entry in bundle.get("entry", ()))]
+
+
 def inputs_of(body: bytes) -> list[Input]:
     """The resources and drafts of a request."""
     request = orjson.loads(body)
-    prefetch = request["prefetch"]
-    bundles = [value for name, value in prefetch.items() if name != "patient" and value]
-    resources = [prefetch["patient"], *(entry["resource"] for bundle in bundles for entry in bundle.get("entry", ()))]
+    resources = prefetched(request)
     drafts = request["context"].get("draftOrders", {}).get("entry", ())
     return [*(Input(resource, Origin.RECORD) for resource in resources), *(Input(entry["resource"], Origin.DRAFT) for entry in drafts)]
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from bench.cpu import prefetched
 from fhir_fixtures import Resource
 
 __all__ = ["serving_fhir", "without_prefetch"]
@@ -18,9 +19,8 @@ __all__ = ["serving_fhir", "without_prefetch"]
 def without_prefetch(body: bytes, port: int) -> tuple[bytes, list[Resource]]:
     """The same call with nothing prefetched and a server to ask, and what that server holds."""
     request = orjson.loads(body)
-    prefetch = request.pop("prefetch")
-    held = [prefetch["patient"]]
-    held += [entry["resource"] for name, bundle in prefetch.items() if name != "patient" and bundle for entry in bundle.get("entry", ())]
+    held = prefetched(request)
+    del request["prefetch"]
     token = {"access_token": "bench", "token_type": "Bearer", "expires_in": 300, "scope": "patient/*.read", "subject": "bench"}
     request |= {"fhirServer": f"http://127.0.0.1:{port}/fhir", "fhirAuthorization": token}
     return orjson.dumps(request), held
