@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
@@ -36,6 +37,24 @@ class Table(dict[str, list[T]]):
                 self.setdefault(concept, []).append(fact)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Dates of some findings: the first and the last beginning, the last end; `undated` when one has no date."""
+
+    first: datetime | None
+    last: datetime | None
+    end: datetime | None
+    undated: bool
+
+    @classmethod
+    def of(cls, dates: Sequence[FhirDate | None]) -> Found:
+        """Of all of them once: every event and result asks."""
+        known = [date for date in dates if date is not None]
+        starts = [date.start for date in known]
+        latest = max((date.end for date in known), default=None)
+        return cls(min(starts, default=None), max(starts, default=None), latest, len(known) < len(dates))
+
+
 class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
@@ -62,7 +81,7 @@ class RecordIndex:
         """Whether therapy with some drugs is current (True: by a systemic route): every draft of them asks."""
         self.doses: dict[frozenset[str], FhirDate | None] = {}
         self.onsets: dict[frozenset[str], datetime | None] = {}
-        self.seen: dict[frozenset[str], tuple[FhirDate | None, ...]] = {}
+        self.seen: dict[frozenset[str], Found] = {}
         """First dose, first onset and dates of the findings of some names: every event asks."""
         self.by_ref: dict[str, Medication] = {}
         """Medications by reference, once one was looked for."""
@@ -131,10 +150,10 @@ class RecordIndex:
         first = self.onsets[diseases]
         return None if first is None or when is None else when.end >= first
 
-    def found_on(self, findings: frozenset[str]) -> tuple[FhirDate | None, ...]:
-        """When each of `findings` was coded (onset, else recorded), examined, answered or concluded in a report; None: not dated."""
+    def found(self, findings: frozenset[str]) -> Found:
+        """When `findings` were coded (onset, else recorded), examined, answered or concluded in a report."""
         if findings not in self.seen:
-            self.seen[findings] = self._found_on(findings)
+            self.seen[findings] = Found.of(self._found_on(findings))
         return self.seen[findings]
 
     def _found_on(self, findings: frozenset[str]) -> tuple[FhirDate | None, ...]:
@@ -150,20 +169,19 @@ class RecordIndex:
 
     def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
         """Was it on or after the latest date of any of `findings`? None: a date is missing."""
-        starts = [date.start for date in self.found_on(findings) if date is not None]
-        return None if not starts or when is None else when.end >= max(starts)
+        last = self.found(findings).last
+        return None if last is None or when is None else when.end >= last
 
     def since_first(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
         """Was it on or after the first date of any of `findings`? None: a date is missing."""
-        starts = [date.start for date in self.found_on(findings) if date is not None]
-        return None if not starts or when is None else when.end >= min(starts)
+        first = self.found(findings).first
+        return None if first is None or when is None else when.end >= first
 
     def later_than(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:
         """Was it later than every one of `findings`? None: a date is missing, or one day or instant does not say which came first."""
-        found = self.found_on(findings)
-        if when is None or not found or any(date is None for date in found):
+        found = self.found(findings)
+        if when is None or found.last is None or found.end is None or found.undated:
             return None
-        dates = [date for date in found if date is not None]
-        if any(when.end < date.start for date in dates):
+        if when.end < found.last:
             return False
-        return True if all(when.start > date.end for date in dates) else None
+        return True if when.start > found.end else None
