@@ -228,6 +228,7 @@ class Renderer:
             + (f", {escape(date_in_words(fact.fact, fact.date))}" if fact.date else "")
             + where
             + (", recognised by its name only" if fact.by_name else "")
+            + (f": {fact.more} more that are not named here" if fact.more else "")
         )
 
     def _list_card(self, groups: Sequence[Group], rest: Sequence[NotChecked]) -> Card:
@@ -354,8 +355,9 @@ def about(resource: JsonObject, patient: str) -> JsonObject:
 
 
 def _because(fact: Because) -> JsonObject:
-    """A matched fact; `matchedBy` says when a drug was recognised by its name alone."""
-    return _filled(fact=fact.fact, resource=fact.resource, date=fact.date, matchedBy="name" if fact.by_name else None)
+    """A matched fact; `matchedBy` says when a drug was recognised by its name alone, `more` how many further resources say the same."""
+    said = _filled(fact=fact.fact, resource=fact.resource, date=fact.date, matchedBy="name" if fact.by_name else None)
+    return {**said, "more": fact.more} if fact.more else said
 
 
 def _filled(**members: str | None) -> JsonObject:
@@ -367,12 +369,16 @@ def _said(finding: Finding) -> str:
         [
             [finding.rule.id, finding.rule.version, finding.indicator, finding.asks, finding.summary, *finding.detail],
             sorted(finding.branches),
-            sorted([fact.fact, fact.resource or "", fact.date or "", fact.by_name] for fact in finding.because),
+            sorted([fact.fact, fact.resource or "", fact.date or "", fact.by_name, *_more(fact)] for fact in finding.because),
             sorted([item.what, item.why] for item in finding.not_checked),
             sorted([item.what, item.rule, item.reason] for item in finding.withheld),
             sorted([one.label, one.kind, one.target or ""] for one in finding.suggestions),
         ]
     )
+
+
+def _more(fact: Because) -> list[int]:
+    return [fact.more] if fact.more else []
 
 
 def _gaps(rest: Sequence[NotChecked]) -> str:

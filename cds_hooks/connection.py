@@ -16,6 +16,7 @@ __all__ = ["Guarded", "guarded"]
 HEAD_BYTES = 64 * 1024
 UNREADABLE = "expected one HTTP/1.1 request (RFC 9112): method, target and version on its first line, header fields, one body length"
 TOO_LARGE = f"expected a request head of at most {HEAD_BYTES} bytes"
+UNKNOWN_CODING = "expected no Transfer-Encoding other than chunked (RFC 9112, 6.1)"
 GRACE_S = 1.0  # a body that does not come in time is answered with 400 by the service first
 
 
@@ -101,8 +102,13 @@ class Guarded(HttpToolsProtocol):
         if self._offers:
             return
         self._in_head = False
-        self._arm(self.limit_s + GRACE_S)
-        super().on_headers_complete()
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES:  # it came in one piece
+            self._refuse(HttpProblem(431, TOO_LARGE))
+        elif any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in self.headers):
+            self._refuse(HttpProblem(501, UNKNOWN_CODING))
+        else:
+            self._arm(self.limit_s + GRACE_S)
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is here."""

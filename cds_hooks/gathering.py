@@ -7,6 +7,7 @@ we fetch it; an OperationOutcome, a part of a result or another patient's data m
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ FOREIGN = "data of another patient came and were not used"
 UNSAID = "data that do not say whose they are came and were not used"
 MISLABELLED = "other kinds of data came in its place"
 LATE = Fault.TIMEOUT.value
+TOO_MUCH = "there are more data than this service reads"
 TWO_VERSIONS = "one record came in two versions"
 NAMELESS = "a medication is named only by a reference that could not be read"
 FORMER = "an order came in an older version of FHIR"
@@ -43,8 +45,11 @@ FORMER_KINDS = {  # what DSTU2 and STU3 call an order -> what R4 calls it (http:
     "ReferralRequest": "ServiceRequest",
 }
 MEDICATIONS = 20  # references followed to the FHIR server in one call
-HANDING_OVER_S = 0.05  # reading ends so much before the deadline, so that the pages read until then are still used
-EVALUATING_S = 2e-4  # kept back for each resource that was read: ownership, facts and rules take up to 0.2 ms for one on a busy machine
+HANDING_OVER = 0.1  # of the time that is left: reading ends so much before the deadline, so that the pages read until then are still used
+ROUGH_S = 0.05  # what is kept back is an estimate: a page that misses the deadline by so little is still used
+# Kept back for each resource: what ownership, facts and rules take for one, at most. When that is not enough, the evaluation ends in time.
+EVALUATING_S = {"Condition": 3e-4, "MedicationAdministration": 4e-4, "MedicationRequest": 4e-4, "MedicationStatement": 4e-4}
+OTHERS_S = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,14 @@ class Slot:
             self.unknown = self.unknown or IN_PARTS
 
 
-async def gather(request: HookRequest, service: Service, fhir: FhirReader, *, listed: tuple[str, ...] = (), until: float) -> Gathered:
-    """Everything for one call before `until` (time.monotonic); raises BadRequest (400) for malformed FHIR, MissingData (412)."""
-    slots = [_slot(service, key, request) for key in service.types]
+async def gather(
+    request: HookRequest, service: Service, fhir: FhirReader, *, listed: tuple[str, ...] = (), until: float, most: int = sys.maxsize
+) -> Gathered:
+    """Everything for one call before `until` (time.monotonic); raises BadRequest (400) for malformed FHIR, MissingData (412).
+
+    No more than `most` resources of one prefetch key are used, as of a search: the rest is unknown.
+    """
+    slots = [_slot(service, key, request, most) for key in service.types]
     orders = _orders(request)
     access, refusal = _access(request, fhir, listed)
     fetched = await _fill(slots, fhir, access, refusal, until)
@@ -119,12 +129,14 @@ async def gather(request: HookRequest, service: Service, fhir: FhirReader, *, li
     )
 
 
-def _slot(service: Service, key: str, request: HookRequest) -> Slot:
+def _slot(service: Service, key: str, request: HookRequest, most: int) -> Slot:
     query = service.templates[key].replace("{{context.patientId}}", quote(request.context.patient_id, safe=""))
     slot = Slot(key, service.types[key], query)
     if key in request.prefetch:
         value = request.prefetch[key]
         slot.add(Page() if value is None else _page(value, f"prefetch.{key}"), ERROR)
+        if len(slot.items) > most:
+            slot.items, slot.unknown, slot.next_url = slot.items[:most], TOO_MUCH, None
     return slot
 
 
@@ -149,7 +161,8 @@ async def _fill(slots: Iterable[Slot], fhir: FhirReader, access: Access | None, 
     """Fetch what is missing and further pages, all at once; afterwards every slot is complete or unknown."""
     wanting = [slot for slot in slots if not slot.had or slot.next_url is not None] if access is not None else []
     if wanting and access is not None:
-        answers = await _read(fhir, access, [_url(slot) for slot in wanting], until)
+        costs = _cost(item for slot in slots for item in slot.items)
+        answers = await _read(fhir, access, [_url(slot) for slot in wanting], until, costs)
         for slot, answer in zip(wanting, answers, strict=True):
             slot.next_url = None
             for page in answer.pages:
@@ -166,27 +179,31 @@ def _url(slot: Slot) -> str:
     return f"{slot.query}&_count=200" if "?" in slot.query else slot.query
 
 
-async def _read(fhir: FhirReader, access: Access, urls: Iterable[str], until: float) -> list[Answer]:
+async def _read(fhir: FhirReader, access: Access, urls: Iterable[str], until: float, costs: float) -> list[Answer]:
     """All at once; what is not there by the deadline is late, whatever its thread still does.
 
     The more was read, the earlier the deadline: every resource takes its time in the rules, and the answer has to be there in time.
+    `costs`: what those take that are here already, in seconds.
     """
-    ends = until - min(HANDING_OVER_S, (until - time.monotonic()) / 10)
+    ends = until - HANDING_OVER * (until - time.monotonic())
     tasks = [asyncio.wrap_future(fhir.submit(access, url, ends)) for url in urls]
     answers = dict.fromkeys(tasks, Answer(reason=LATE))
     pending = set(tasks)
-    resources = 0
-    while pending and (left := until - resources * EVALUATING_S - time.monotonic()) > 0:
+    while pending and (left := until - costs - time.monotonic()) > 0:
         done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             answer = task.result()
-            more = sum(len(page.items) for page in answer.pages)
-            if time.monotonic() + (resources + more) * EVALUATING_S <= until + HANDING_OVER_S:
-                resources += more
+            more = _cost(item for page in answer.pages for item in page.items)
+            if time.monotonic() + costs + more <= until + ROUGH_S:
+                costs += more
                 answers[task] = answer
     for task in pending:
         task.cancel()
     return [answers[task] for task in tasks]
+
+
+def _cost(items: Iterable[Item]) -> float:
+    return sum(EVALUATING_S.get(item.kind, OTHERS_S) for item in items)
 
 
 def _patient(request: HookRequest, slots: Iterable[Slot]) -> Patient:
@@ -291,7 +308,8 @@ async def _fetch_medications(everything: list[tuple[Item, Origin]], fhir: FhirRe
     urls = [f"Medication/{quote(name[11:], safe='')}" for name in wanted if name.startswith("Medication/") and "/" not in name[11:]]
     if not urls:
         return 0
-    for answer in await _read(fhir, access, urls[:MEDICATIONS], until):
+    costs = _cost(item for item, _ in everything)
+    for answer in await _read(fhir, access, urls[:MEDICATIONS], until, costs):
         everything += ((item, Origin.RECORD) for page in answer.pages for item in page.items if item.kind == "Medication")
     return len(urls[:MEDICATIONS])
 

@@ -29,13 +29,14 @@ from cds_hooks.store.writer import Shown, Writer
 from cds_hooks.suppression import Suppression, Whose
 from cds_hooks.tracing import NoTracer, Span, Tracer
 from cds_hooks.turns import Places, Turns
-from rules.engine.interface import EngineError
+from rules.engine.interface import Budget, EngineError
 from rules.extract import TYPES
 from rules.findings import Evaluation, NotChecked
 
 __all__ = ["Health", "Invoker"]
 
 NO_CARDS = b'{"cards":[]}'
+EVALUATED = 0.975  # of the deadline; an evaluation that is not done by then ends, and the answer says that nothing could be checked
 LARGE_BODY = 256 * 1024  # bytes; parsing more than this would hold up other calls
 NOT_CHECKED = "Neuromuscular decision support could not check this patient"
 FOREIGN = "Data of another patient came with this request and were not used"
@@ -99,11 +100,20 @@ class Invoker:
 
     async def _answer(self, call: HookRequest, service: Service, caller: Caller, started: float, span: Span) -> bytes:
         with self.trace.span("gather") as gathering:
-            gathered = await gather(call, service, self.fhir, listed=caller.fhir_servers, until=started + self.settings.deadline_s)
+            gathered = await gather(
+                call,
+                service,
+                self.fhir,
+                listed=caller.fhir_servers,
+                until=started + self.settings.deadline_s,
+                most=self.settings.fetch_resources,
+            )
             gathering.say(resources=len(gathered.resources), unread=len(gathered.unread), fetched=gathered.fetched)
         as_of = self.clock()
+        waits = time.monotonic()
         async with self.turns.take():
-            evaluation = await self._evaluation(call, gathered, as_of)
+            until = started + (time.monotonic() - waits) + EVALUATED * self.settings.deadline_s
+            evaluation = await self._evaluation(call, gathered, as_of, Budget(until=until))
         found = await self._composed(call, caller, gathered, evaluation)
         span.say(status=200, hook=call.hook, instance=call.hook_instance, cards=len(found.cards), suppressed=len(found.held))
         self._record(call, service, caller, gathered, found, evaluation, as_of, started)
@@ -115,13 +125,13 @@ class Invoker:
         data = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY else parse_json(body)
         return read_request(data, service.hook)
 
-    async def _evaluation(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation | None:
+    async def _evaluation(self, call: HookRequest, gathered: Gathered, as_of: datetime, budget: Budget) -> Evaluation | None:
         """Evaluate; None when that went wrong in whatever way, which becomes a visible card, never an empty answer."""
         with self.trace.span("evaluate") as span:
             try:
                 if len(gathered.resources) > self.settings.inline_resources or self.turns.inside > 1:
-                    return await asyncio.to_thread(self._evaluate, call, gathered, as_of)
-                return self._evaluate(call, gathered, as_of)
+                    return await asyncio.to_thread(self._evaluate, call, gathered, as_of, budget)
+                return self._evaluate(call, gathered, as_of, budget)
             except EngineError as error:
                 kind, clauses = error.kind, error.clauses
             except Exception as error:  # noqa: BLE001 - a defect in a rule must be seen by the clinician, not read as "nothing found"
@@ -148,8 +158,8 @@ class Invoker:
             rendering.say(cards=len(found.cards))
         return Composed([*notices, *found.cards], found.held)
 
-    def _evaluate(self, call: HookRequest, gathered: Gathered, as_of: datetime) -> Evaluation:
-        return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread)
+    def _evaluate(self, call: HookRequest, gathered: Gathered, as_of: datetime, budget: Budget) -> Evaluation:
+        return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread, budget=budget)
 
     def _not_checked(self) -> Card:
         return self.renderer.notice(

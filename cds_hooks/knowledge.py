@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rules.dismissal import Period
+from rules.engine.interface import ORDINARY, Budget
 from rules.extract import Input
 from rules.findings import Evaluation
 
@@ -47,6 +48,8 @@ class Knowledge(Protocol):
         """FHIR resource types that the rules of this hook read."""
         ...
 
-    def evaluate(self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str]) -> Evaluation:
-        """Findings about one patient."""
+    def evaluate(
+        self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str], budget: Budget = ORDINARY
+    ) -> Evaluation:
+        """Findings about one patient, within the budget."""
         ...

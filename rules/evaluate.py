@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rules.compile import Compiled
-from rules.engine.interface import Budget, Engine
+from rules.engine.interface import ORDINARY, Budget, Engine
 from rules.explain import Explainer
 from rules.facts import Record
 from rules.findings import Evaluation
@@ -38,16 +38,16 @@ class Evaluator:
 
     def evaluate(self, record: Record, budget: Budget) -> Evaluation:
         """Findings for one record; raises EngineError."""
-        return self.told(self.solve(record, budget))
+        return self.told(self.solve(record, budget), budget)
 
-    def told(self, world: World) -> Evaluation:
+    def told(self, world: World, budget: Budget = ORDINARY) -> Evaluation:
         """Findings for a solved record; none for a person who died."""
         if world.record.person is not None and world.record.person.deceased:
             return Evaluation((), (), False)
-        return self.speaker.evaluation(world)
+        return self.speaker.evaluation(world, budget)
 
     def solve(self, record: Record, budget: Budget) -> World:
         """Match, then chain."""
-        matched = self.matcher.match(record)
+        matched = self.matcher.match(record, budget)
         outcome = self.engine.run(matched.sure, matched.possible, budget)
         return World(record, matched.verdicts, outcome.sure, outcome.possible)

@@ -13,8 +13,9 @@ from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not
 from rules.patterns import Support
 from rules.world import World
 
-__all__ = ["Explainer", "Reasons"]
+__all__ = ["Explainer", "Reasons", "named"]
 
+MOST_NAMED: Final = 50  # resources that say the same; nobody reads more
 _COUNTED: Final = {"ingredients_at_least", "at_least_times"}
 
 
@@ -75,8 +76,8 @@ class Explainer:
                 if verdict.presence is not Presence.PRESENT:
                     return
                 reasons.missing.update(_worth_telling(verdict.missing, world))
+                reasons.because.update(named(verdict.support))
                 for support in verdict.support:
-                    reasons.because[Because(support.fact, support.ref, support.date, support.by_name)] = None
                     if support.fact.startswith(("draft:", "stop_draft:")) and support.ref:
                         reasons.drafts[support.ref] = None
             case Derived(kind, name, answers) if not answers or "present" in answers:
@@ -169,6 +170,17 @@ class Explainer:
     def makers(self, name: str) -> Iterable[Producer]:
         """Branches that can conclude `name`."""
         return self.compiled.producers.get(name, ())
+
+
+def named(support: tuple[Support, ...]) -> dict[Because, None]:
+    """The resources that make a condition hold; of very many the latest, and how many more there are."""
+    named = support
+    if len(support) > MOST_NAMED:
+        named = tuple(sorted(support, key=lambda one: (one.date or "", one.ref or ""), reverse=True)[:MOST_NAMED])
+    found = dict.fromkeys(Because(one.fact, one.ref, one.date, one.by_name) for one in named)
+    if len(support) > MOST_NAMED:
+        found[Because(support[0].fact, more=len(support) - MOST_NAMED)] = None
+    return found
 
 
 def _worth_telling(gaps: Iterable[NotChecked], world: World) -> dict[NotChecked, None]:

@@ -37,15 +37,16 @@ class RuleRef:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Because:
-    """One matched fact: `fact` such as "diagnosis:myasthenia-gravis", its resource "Condition/c1" and its date (ISO, as
+    """One matched fact: `fact` such as "diagnosis:myasthenia-gravis", its resource "Condition/c1" and its date (ISO, as precise as known).
 
-    precise as known).
+    `more`: so many further resources say the same and are not named.
     """
 
     fact: str
     resource: str | None = None
     date: str | None = None
     by_name: bool = False
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

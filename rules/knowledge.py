@@ -12,7 +12,7 @@ from rules.code_lists import CodeLists
 from rules.compile import Compiled, compile_rules
 from rules.dismissal import Period, periods
 from rules.engine import build_engine
-from rules.engine.interface import Budget, Program, ProgramError
+from rules.engine.interface import ORDINARY, Budget, Program, ProgramError
 from rules.evaluate import Evaluator
 from rules.expansion import Coded
 from rules.extract import Input, extract
@@ -104,6 +104,10 @@ class Knowledge:
         for table, facts in (("cards", site.budgets), ("questions", site.unasked)):
             unmade = sorted(name for name in facts if folder is None and f"fact:{name}" not in compiled.producers)
             problems += [f"settings: thresholds.{table}.{name}: no rule concludes it" for name in unmade]
+        for fact, name in sorted(site.unasked.items()):
+            if not terminology.knows(name):
+                near = ", ".join(terminology.suggest(name)) or '"*"'
+                problems.append(f"settings: thresholds.questions.{fact}: {name!r} is not a set of medicines (did you mean {near}?)")
         known = {rule.id for rule in loaded.rules}
         for key, names in (("off", site.off), ("unwatched", site.unwatched), ("reviewers", site.reviewers.keys())):
             problems += [f"site settings: {key}: {name!r} is not a rule" for name in sorted(names - known)]
@@ -126,11 +130,11 @@ class Knowledge:
         return self._reads.get(hook, ("Condition", "Patient"))
 
     def evaluate(
-        self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str], budget: Budget | None = None
+        self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str], budget: Budget = ORDINARY
     ) -> Evaluation:
-        """Findings for one patient at one moment. Pure; raises EngineError."""
-        record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread)
-        evaluation = self.evaluator.evaluate(record, budget or Budget())
+        """Findings for one patient at one moment, within the budget. Raises EngineError; apart from its time pure."""
+        record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread, check=budget.check)
+        evaluation = self.evaluator.evaluate(record, budget)
         return replace(evaluation, unmapped=record.unmapped) if record.unmapped else evaluation
 
     def periods(self, identifier: str) -> tuple[Period, ...]:

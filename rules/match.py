@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rules.engine.interface import ORDINARY, Budget
 from rules.facts import Presence, Record
 from rules.model import Leaf
 from rules.patterns import Pattern, RecordIndex, Verdict
@@ -37,8 +38,8 @@ class Matcher:
                 self.by_type.setdefault(name, []).append(number)
         self._blank = self._nothing()
 
-    def match(self, record: Record) -> Matched:
-        """Judge the conditions that the record can touch; the others are as on a blank record."""
+    def match(self, record: Record, budget: Budget = ORDINARY) -> Matched:
+        """Judge the conditions that the record can touch; the others are as on a blank record. Raises EngineError("deadline")."""
         index = RecordIndex(record)
         reached = set(self.always)
         for concept in index.concepts:
@@ -46,9 +47,9 @@ class Matcher:
         unread: set[int] = set()
         for name in record.unread:
             unread.update(self.by_type.get(name, ()))
-        return self._judge(reached, unread - reached, index)
+        return self._judge(reached, unread - reached, index, budget)
 
-    def _judge(self, reached: set[int], unread: set[int], index: RecordIndex) -> Matched:
+    def _judge(self, reached: set[int], unread: set[int], index: RecordIndex, budget: Budget) -> Matched:
         """Match the conditions that were `reached`; of the `unread` ones the record has no concept, and not all of it could be read."""
         verdicts = _Verdicts(self._blank.verdicts)
         touched: list[str] = []
@@ -59,6 +60,7 @@ class Matcher:
             leaf, prop, pattern = self.entries[number]
             base = done.get(id(pattern))
             if base is None:
+                budget.check()
                 base = done[id(pattern)] = pattern.match(index) if number in reached else pattern.quiet(index)
             verdict = verdicts[leaf] = _answered(base, leaf.answers) if leaf.answers else base
             touched.append(prop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rules.compile import Compiled, inclusion
+from rules.engine.interface import ORDINARY, Budget
 from rules.explain import Explainer, Reasons
 from rules.facts import Record
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Suggestion, Withheld
@@ -78,14 +79,15 @@ class Speaker:
         known = self.compiled.exclusions
         return tuple((branch, inclusion(rule, branch), known[rule.id, branch.id]) for branch in rule.branches if not branch.silent)
 
-    def evaluation(self, world: World) -> Evaluation:
-        """All findings for the hook, in rule order."""
+    def evaluation(self, world: World, budget: Budget = ORDINARY) -> Evaluation:
+        """All findings for the hook, in rule order. Raises EngineError("deadline")."""
         hook = world.record.hook
         findings: list[Finding] = []
         noted: dict[NotChecked, None] = {}
         rules, places = self.speaking(hook), self.places[hook]
         watched = next((medicines for fact, medicines in self.unasked.items() if fact in world.sure), None)
         for rule, voices, borrowed in [rules[place] for place in sorted({places[include] for include in places.keys() & world.possible})]:
+            budget.check()
             finding, missing = self.finding(rule, voices, world)
             if finding is None:
                 noted.update(dict.fromkeys(missing))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rules.evaluate import Evaluator
+from rules.explain import named
 from rules.facts import Presence
 from rules.findings import Because, Finding
 from rules.model import All, Any_, AtLeast, Derived, Leaf, Node
@@ -39,7 +40,7 @@ def _step(evaluator: Evaluator, world: World, rule: str, concluded: str, nodes: 
         match node:
             case Leaf():
                 support = world.verdicts[node].support if world.verdicts[node].presence is Presence.PRESENT else ()
-                facts.update(dict.fromkeys(Because(one.fact, one.ref, one.date, one.by_name) for one in support))
+                facts.update(named(support))
             case Derived(kind, name, answers) if not answers or "present" in answers:
                 for producer in evaluator.explainer.makers(f"{kind}:{name}"):
                     key = (producer.rule.id, f"{kind}:{name}")

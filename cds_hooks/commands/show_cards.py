@@ -154,4 +154,4 @@ def _grow(branch: Tree, step: Step) -> None:
 def _fact(fact: Because) -> str:
     where: Mapping[str, str | None] = {"in": fact.resource, "of": fact.date}
     said = "".join(f" {word} {plain(value)}" for word, value in where.items() if value)
-    return plain(fact.fact) + said + (" (by its name only)" if fact.by_name else "")
+    return plain(fact.fact) + said + (" (by its name only)" if fact.by_name else "") + (f" ({fact.more} more)" if fact.more else "")

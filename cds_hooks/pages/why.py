@@ -89,5 +89,10 @@ class _Teller:
     def fact(self, fact: Because) -> WhyNode:
         measured = self.values.get(fact.resource or "", "") if fact.fact.startswith("lab:") else ""
         said = f"{self.knowledge.in_words(fact.fact)} {measured}".strip()
-        where = (date_in_words(fact.fact, fact.date), fact.resource, "by its name only" if fact.by_name else "")
+        where = (
+            date_in_words(fact.fact, fact.date),
+            fact.resource,
+            "by its name only" if fact.by_name else "",
+            f"{fact.more} more" if fact.more else "",
+        )
         return WhyNode("fact", said, ", ".join(part for part in where if part))

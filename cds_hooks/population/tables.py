@@ -19,7 +19,7 @@ READ = (
     "file string, block bigint, line bigint"
 )
 GAPS = "array<struct<what: string, why: string, type: string>>"
-BECAUSE = "array<struct<fact: string, resource: string, date: string, byName: boolean>>"
+BECAUSE = "array<struct<fact: string, resource: string, date: string, byName: boolean, more: int>>"
 FINDING = (
     "struct<rule: string, version: string, title: string, pathway: string, stage: string, indicator: string, asks: boolean, card: int, "
     f"because: {BECAUSE}, notChecked: {GAPS}>"
@@ -58,7 +58,7 @@ def _because(fact: Because, keys: Keys) -> tuple[object, ...]:
     kind = fact.resource.partition("/")[0] if fact.resource else None
     resource = f"{kind}/{keys.mac('resource', fact.resource)[:32]}" if fact.resource else None
     date = fact.date[:4] if fact.date and kind == "Patient" else fact.date
-    return fact.fact, resource, date, fact.by_name
+    return fact.fact, resource, date, fact.by_name, fact.more
 
 
 def _gaps(gaps: Iterable[NotChecked]) -> list[tuple[object, ...]]:

@@ -82,12 +82,13 @@ class DurableEngine:
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
         run = _Run(self._net, (sure, possible), budget)
-        if not self._lock.acquire(timeout=max(0.0, budget.seconds)):
-            raise EngineError("deadline", f"waited {budget.seconds} s for other runs")
+        seconds = max(0.0, budget.left)
+        if not self._lock.acquire(timeout=seconds):
+            raise EngineError("deadline", f"waited {seconds:.1f} s for other runs")
         try:
             if self._poisoned:
                 raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
-            self._solve(run, self._backgrounds.nearest(sure, possible), budget.seconds + WATCHDOG_S)
+            self._solve(run, self._backgrounds.nearest(sure, possible), seconds + WATCHDOG_S)
         finally:
             self._lock.release()
         run.sure -= self._net.unnamed
@@ -161,7 +162,7 @@ class _Run:
         self._net = net
         self._facts = facts
         self._budget = budget
-        self._deadline = monotonic() + budget.seconds
+        self._deadline = budget.ends
         self._waiting: dict[int, set[int]] = {}
 
     def check(self, facts: int | None = None) -> None:
@@ -171,7 +172,7 @@ class _Run:
         if facts is not None and len(self.fired_possible) > self._budget.firings:
             raise EngineError("budget", f"more than {self._budget.firings} firings")
         if monotonic() >= self._deadline:
-            raise EngineError("deadline", f"not done after {self._budget.seconds} s")
+            raise EngineError("deadline", "not done in its time")
 
     def solve(self, start: tuple[Background[Name], frozenset[str]] | None) -> None:
         """Work out layer by layer what is other than in a background, given with the facts that differ; all of it without one."""

@@ -14,9 +14,11 @@ same pass. The loader refuses anything else, so the result does not depend on or
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from math import inf
+from time import monotonic
+from typing import Final, Protocol
 
-__all__ = ["Budget", "Clause", "Engine", "EngineError", "Facts", "Outcome", "Program", "ProgramError"]
+__all__ = ["ORDINARY", "Budget", "Clause", "Engine", "EngineError", "Facts", "Outcome", "Program", "ProgramError"]
 
 Facts = tuple[frozenset[str], frozenset[str]]
 """Propositions that are sure, and those that are possible: a superset."""
@@ -52,11 +54,31 @@ class Budget:
     """Upper limits of one run; crossing one raises EngineError("budget") or EngineError("deadline").
 
     `facts` limits how many propositions are possible in the end, `firings` how many clauses fire in the possible world, so every back-end
-    draws the line at the same place. `seconds` is wall-clock time from the call, waiting for other runs included."""
+    draws the line at the same place. `seconds` is wall-clock time of one run, waiting for other runs included; `until` (time.monotonic) is
+    when the whole evaluation must be over: what reads the record, matches it and says what was found asks `check` at each step."""
 
     facts: int = 5_000
     firings: int = 20_000
     seconds: float = 1.0
+    until: float = inf
+
+    @property
+    def left(self) -> float:
+        """Seconds that a run may take which begins now; 0 or less: none."""
+        return min(self.seconds, self.until - monotonic())
+
+    @property
+    def ends(self) -> float:
+        """When a run that begins now must be over (time.monotonic)."""
+        return monotonic() + self.left
+
+    def check(self) -> None:
+        """Raise EngineError("deadline") when the time of the whole evaluation is up."""
+        if monotonic() >= self.until:
+            raise EngineError("deadline", "the evaluation took too long")
+
+
+ORDINARY: Final = Budget()
 
 
 @dataclass(frozen=True, slots=True)

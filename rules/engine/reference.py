@@ -107,7 +107,7 @@ class _Run:
         self._readers = readers
         self._facts = facts
         self._budget = budget
-        self._deadline = monotonic() + budget.seconds
+        self._deadline = budget.ends
 
     def begin(self, start: Background[str], differing: frozenset[str], makers: dict[str, int]) -> bytearray:
         """Take over what holds in `start`, with these facts in place of its own. Returns a mark for every cell that this touches: the one
@@ -133,7 +133,7 @@ class _Run:
         if len(self.fired_possible) > self._budget.firings:
             raise EngineError("budget", f"more than {self._budget.firings} firings")
         if monotonic() >= self._deadline:
-            raise EngineError("deadline", f"not done after {self._budget.seconds} s")
+            raise EngineError("deadline", "not done in its time")
 
     def solve(self, marks: bytearray) -> None:
         """Work out the marked cells in order; a head that changed marks those that read it, all of them later ones."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Final, TypeAlias
 
 from rules.extract import answer, condition, event, medication, observation, order, plan
@@ -17,6 +18,9 @@ from rules.facts import Allergy, Condition, Event, Medication, Observation, Orig
 from rules.terminology import Terminology
 
 __all__ = ["TYPES", "Input", "extract"]
+
+MOST_FACTS: Final = 500  # of one resource; a large panel has 100 components
+CROWDED: Final = "one resource has more parts than this service reads"
 
 _Fact: TypeAlias = Condition | Medication | Observation | Event | Allergy | Relative
 
@@ -50,10 +54,19 @@ _READERS: Final[Mapping[str, Callable[[Element, str, Origin, Reading], Iterable[
 TYPES: Final = tuple(sorted((*_READERS, "Medication", "Patient")))
 
 
-def extract(resources: Iterable[Input], *, terminology: Terminology, as_of: datetime, hook: str, unread: Mapping[str, str]) -> Record:
+def extract(
+    resources: Iterable[Input],
+    *,
+    terminology: Terminology,
+    as_of: datetime,
+    hook: str,
+    unread: Mapping[str, str],
+    check: Callable[[], None] = lambda: None,
+) -> Record:
     """All facts of one patient at `as_of` (aware, UTC). Resources of other types are passed over.
 
-    Of resources with the same type, id and origin the one with the later meta.lastUpdated counts, else the last.
+    Of resources with the same type, id and origin the one with the later meta.lastUpdated counts, else the last. `check` is asked before
+    each resource and may raise.
     """
     inputs = _distinct(resources)
     reading = Reading(inputs, terminology, as_of, unread)
@@ -66,10 +79,14 @@ def extract(resources: Iterable[Input], *, terminology: Terminology, as_of: date
     reading.birth = who.birth if who is not None else None
     facts: list[_Fact] = []
     for item in inputs:
+        check()
         kind = item.resource.get("resourceType")
         reader = _READERS.get(kind) if isinstance(kind, str) else None
         if reader is not None and reading.usable(item.resource):
-            facts.extend(reader(item.resource, item.ref, item.origin, reading))
+            found = [*islice(reader(item.resource, item.ref, item.origin, reading), MOST_FACTS + 1)]
+            if len(found) > MOST_FACTS:
+                reading.unread.setdefault(str(kind), CROWDED)
+            facts.extend(found[:MOST_FACTS])
     facts.sort(key=lambda fact: fact.ref)
     return Record(
         as_of=as_of,

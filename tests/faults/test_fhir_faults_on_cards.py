@@ -35,7 +35,7 @@ def knowledge() -> Knowledge:
 
 @pytest.fixture
 def service(knowledge: Knowledge, tmp_path: Path) -> Iterator[Client]:
-    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/nmcds.sqlite3", deadline_s=0.5), knowledge)
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/nmcds.sqlite3"), knowledge)
     yield Client(app)
     app.state.parts.writer.close()
     app.state.parts.database.close()

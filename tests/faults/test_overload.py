@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,32 @@ def test_a_head_without_end_is_refused(tight: Running) -> None:
         assert is_cut(endless)
 
 
+def answered(connection: socket.socket) -> tuple[bytes, list[dict[str, Any]]]:
+    """The head of the answer and its issues."""
+    answer = b""
+    while more := connection.recv(65536):
+        answer += more
+    first, _, body = answer.partition(b"\r\n\r\n")
+    return first, json.loads(body)["issue"]
+
+
+def test_a_head_that_is_too_large_in_one_piece_is_refused(tight: Running) -> None:
+    with opened(tight) as large:
+        large.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n" + b"x-filler: " + b"x" * 66_000 + b"\r\n\r\n")
+        first, [issue] = answered(large)
+    assert first.startswith(b"HTTP/1.1 431 ")
+    assert "at most 65536 bytes" in issue["diagnostics"]
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"deflate, chunked", b"chunked, chunked"])
+def test_a_transfer_coding_that_this_service_does_not_read_is_501(tight: Running, coding: bytes) -> None:
+    with opened(tight) as coded:
+        coded.sendall(head(2).replace(b"content-length: 2", b"transfer-encoding: " + coding) + b"2\r\n{}\r\n0\r\n\r\n")
+        first, [issue] = answered(coded)
+    assert first.startswith((b"HTTP/1.1 501 ", b"HTTP/1.1 400 "))
+    assert "RFC 9112" in issue["diagnostics"]
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -134,13 +161,9 @@ def test_a_head_without_end_is_refused(tight: Running) -> None:
 def test_what_is_no_http_is_refused_with_an_operation_outcome(tight: Running, data: bytes) -> None:
     with opened(tight) as odd:
         odd.sendall(data)
-        answer = b""
-        while more := odd.recv(65536):
-            answer += more
-    first, _, body = answer.partition(b"\r\n\r\n")
+        first, [issue] = answered(odd)
     assert first.startswith(b"HTTP/1.1 400 ")
     assert b"content-type: application/fhir+json" in first
-    [issue] = json.loads(body)["issue"]
     assert issue["details"]["coding"][0]["code"] == "NMCDS-112"
     assert "RFC 9112" in issue["diagnostics"]
 

@@ -91,7 +91,7 @@ def _row(finding: tuple[Any, ...], cards: list[dict[str, Any]]) -> dict[str, Any
     return {
         "rule": rule, "version": version, "title": title, "pathway": pathway, "stage": stage, "indicator": indicator, "asks": asks,
         "card": place,
-        "because": [_filled(zip(("fact", "resource", "date", "byName"), one, strict=True)) for one in because],
+        "because": [_filled(zip(("fact", "resource", "date", "byName", "more"), one, strict=True)) for one in because],
         "notChecked": [_filled(zip(("what", "why", "type"), one, strict=True)) for one in gaps],
     }  # fmt: skip
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rules.findings import Evaluation
 from tests.support.doubles import AUTHORIZATION, COMPLETE, bundle, condition, order, outcome, patient, request
-from tests.support.service import Service
+from tests.support.service import Service, running
 
 SERVER: dict[str, Any] = {"fhirServer": "https://ehr.example.org/fhir", "fhirAuthorization": AUTHORIZATION}
 
@@ -284,3 +285,12 @@ def test_a_part_of_the_conditions_is_used_and_said_to_be_a_part(service: Service
 def test_prefetch_that_is_not_fhir_is_refused_with_its_place(service: Service, value: object, path: str) -> None:
     answer = service.hook(request(prefetch={**COMPLETE, "conditions": value}))
     assert (answer.status, answer.number, answer.paths) == (400, "NMCDS-104", [path])
+
+
+def test_more_resources_of_one_key_than_a_search_may_bring_are_a_part(tmp_path: Path) -> None:
+    many = bundle(*(condition(id=f"c{number}") for number in range(12)))
+    with running(tmp_path, fetch_resources=10) as service:
+        service.cards(request(prefetch={**COMPLETE, "conditions": many}))
+        assert len([ref for ref in service.knowledge.refs if ref.startswith("Condition")]) == 10
+        assert service.knowledge.unread == {"Condition": "there are more data than this service reads"}
+        assert not service.fhir.asked

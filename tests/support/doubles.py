@@ -11,6 +11,7 @@ from typing import Any
 from cds_hooks.bundles import read_page
 from cds_hooks.fhir_client import Access, Answer, RefusedError
 from rules.dismissal import Period
+from rules.engine.interface import ORDINARY, Budget
 from rules.extract import Input
 from rules.findings import Because, ChainStep, Evaluation, Evidence, Finding, NotChecked, RuleRef, Suggestion
 
@@ -81,10 +82,13 @@ class FakeKnowledge:
         """Words for a fact name; the real ones need the code lists."""
         return fact.replace(":", ": ").replace("-", " ")
 
-    def evaluate(self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str]) -> Evaluation:
+    def evaluate(
+        self, resources: Iterable[Input], *, as_of: datetime, hook: str, unread: Mapping[str, str], budget: Budget = ORDINARY
+    ) -> Evaluation:
         """Keep the question, give the answer."""
         assert as_of.tzinfo is not None
         assert hook
+        assert budget.until > 0
         self.calls += 1
         self.seen = list(resources)
         self.unread = dict(unread)

@@ -59,3 +59,15 @@ def test_a_review_of_a_rule_that_does_not_exist_is_a_problem(folder: Path) -> No
     """A misspelt id would leave the rule silent, or unreviewed, without a word."""
     with pytest.raises(KnowledgeError, match="site settings: reviewers: 'ref-peg-alz' is not a rule"):
         speaking(folder, reviewers={"ref-peg-alz": "Dr Invented, neurology"})
+
+
+def test_a_set_of_medicines_that_does_not_exist_is_named_with_what_may_be_meant(tmp_path: Path) -> None:
+    settings = tmp_path / "site.toml"
+    settings.write_text('[thresholds.questions]\nnothing-neuromuscular = "immunotherapy-without-steroids"\n', encoding="utf-8")
+    with pytest.raises(KnowledgeError) as caught:
+        Knowledge.load(site=Site.load(settings))
+    (problem,) = caught.value.problems
+    assert problem.startswith(
+        "settings: thresholds.questions.nothing-neuromuscular: 'immunotherapy-without-steroids' is not a set of medicines"
+    )
+    assert "immunotherapy-without-steroid" in problem.partition("did you mean")[2]

@@ -36,3 +36,15 @@ def test_the_depth_limit_is_exact(brackets: str) -> None:
     assert parse_json((opener * (DEPTH_LIMIT - 1) + inner + brackets[1] * (DEPTH_LIMIT - 1)).encode())
     with pytest.raises(BadJson, match="NMCDS-103"):
         parse_json((opener * DEPTH_LIMIT + inner + brackets[1] * DEPTH_LIMIT).encode())
+
+
+@pytest.mark.parametrize("inner", ["[]", "{}", '{"a":[]}'])
+def test_far_more_containers_than_fhir_has_are_refused_before_they_are_read(inner: str) -> None:
+    with pytest.raises(BadJson) as caught:
+        parse_json(("[" + ",".join([inner] * 100_000) + "]").encode())
+    assert [problem.message for problem in caught.value.problems] == ["many more objects and arrays than FHIR of this length has"]
+
+
+def test_dense_fhir_of_8_mb_is_read() -> None:
+    one = '{"code":{"coding":[{"system":"http://loinc.org","code":"33914-3"}]},"valueQuantity":{"value":1}}'
+    assert parse_json(('{"component":[' + ",".join([one] * 80_000) + "]}").encode())
