@@ -104,8 +104,9 @@ class Guarded(HttpToolsProtocol):
         self._in_head = False
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES:  # it came in one piece
             self._refuse(HttpProblem(431, TOO_LARGE))
-        elif any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in self.headers):
-            self._refuse(HttpProblem(501, UNKNOWN_CODING))
+        elif (codings := [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]) not in ([], [b"chunked"]):
+            ends = codings[-1].rpartition(b",")[2].strip() == b"chunked"  # else nobody knows where the body ends
+            self._refuse(HttpProblem(501 if ends else 400, UNKNOWN_CODING))
         else:
             self._arm(self.limit_s + GRACE_S)
             super().on_headers_complete()
