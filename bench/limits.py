@@ -22,7 +22,7 @@ LIMITS = (
     Limit("CPU of a call, neuromuscular patient, 20 Conditions", "ms", 2, ("cpu", "affected", "sum")),
     Limit("CPU of a call, patient without", "ms", 0.8, ("cpu", "unaffected", "sum")),
     Limit("CPU of a call, 500 resources", "ms", 20, ("cpu", "affected-500", "sum")),
-    Limit("p99 at 50 calls a second, 200 resources", "ms", 100, ("latency", "affected-200, 50 calls/s", "p99_ms")),
+    Limit("p99 at 50 calls a second, 200 resources, 2 cores", "ms", 100, ("latency", "affected-200, 50 calls/s, 2 workers", "p99_ms")),
     Limit("ten times the rules, neuromuscular patient", "times the CPU", 2, ("growth", "rules, affected", "times")),
     Limit("ten times the rules, patient without", "times the CPU", 2, ("growth", "rules, unaffected", "times")),
     Limit("memory of a process after its first answer", "MB", 200, ("start", "memory_mb")),
