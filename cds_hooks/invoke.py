@@ -36,7 +36,7 @@ from rules.findings import Evaluation, NotChecked
 __all__ = ["Health", "Invoker"]
 
 NO_CARDS = b'{"cards":[]}'
-EVALUATED = 0.975  # of the deadline; an evaluation that is not done by then ends, and the answer says that nothing could be checked
+EVALUATED = 0.95  # of the deadline; an evaluation that is not done by then ends, and the answer says that nothing could be checked
 LARGE_BODY = 256 * 1024  # bytes; parsing more than this would hold up other calls
 NOT_CHECKED = "Neuromuscular decision support could not check this patient"
 FOREIGN = "Data of another patient came with this request and were not used"

@@ -13,13 +13,12 @@ from typing import Final, TypeAlias
 
 from rules.extract import answer, condition, event, medication, observation, order, plan
 from rules.extract.patient import person
-from rules.extract.reading import Element, Input, Known, Reading, reference_of
+from rules.extract.reading import MOST_PARTS, Element, Input, Known, Reading, reference_of
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.terminology import Terminology
 
 __all__ = ["TYPES", "Input", "extract"]
 
-MOST_FACTS: Final = 500  # of one resource; a large panel has 100 components
 CROWDED: Final = "one resource has more parts than this service reads"
 
 _Fact: TypeAlias = Condition | Medication | Observation | Event | Allergy | Relative
@@ -83,10 +82,10 @@ def extract(
         kind = item.resource.get("resourceType")
         reader = _READERS.get(kind) if isinstance(kind, str) else None
         if reader is not None and reading.usable(item.resource):
-            found = [*islice(reader(item.resource, item.ref, item.origin, reading), MOST_FACTS + 1)]
-            if len(found) > MOST_FACTS:
+            found = [*islice(reader(item.resource, item.ref, item.origin, reading), MOST_PARTS + 1)]
+            if len(found) > MOST_PARTS:
                 reading.unread.setdefault(str(kind), CROWDED)
-            facts.extend(found[:MOST_FACTS])
+            facts.extend(found[:MOST_PARTS])
     facts.sort(key=lambda fact: fact.ref)
     return Record(
         as_of=as_of,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from rules.extract.reading import Element, Reading, elements, flag, target_of
+from rules.extract.reading import MOST_PARTS, Element, Reading, elements, flag, target_of
 from rules.facts import Observation, Origin
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, number
@@ -30,7 +30,7 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
     focus = reading.referred(resource.get("focus"), resource)
     shared = Shared(status, when, sites, focus)
     parts = []
-    for component in elements(resource.get("component")):
+    for component in elements(resource.get("component"))[: MOST_PARTS + 1]:  # of more `extract` says that they are not read
         if not reading.usable({**component, "resourceType": "Observation"}):
             continue
         part = value_of(component, ref, reading.concepts(component.get("code")), reading, shared)

@@ -18,6 +18,7 @@ from rules.terminology import Terminology
 __all__ = [
     "MALFORMED",
     "MODIFIED",
+    "MOST_PARTS",
     "UNREADABLE",
     "Element",
     "Input",
@@ -33,6 +34,7 @@ __all__ = [
 
 Element: TypeAlias = dict[str, object]
 
+MOST_PARTS = 500  # facts of one resource; a large panel has 100 components
 UNREADABLE = "unreadable"
 MALFORMED = "a resource of this type could not be read"
 MODIFIED = "a resource carries a modifier extension this service does not know"

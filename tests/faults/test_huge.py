@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pytest
 from cds_hooks.app import create_app
 from cds_hooks.settings import Settings
 from rules.knowledge import Knowledge
-from tests.support.asgi import Answer, Client
+from tests.support.asgi import JSON, Answer, Client
 from tests.support.doubles import AUTHORIZATION, bundle, patient, request
 from tests.support.fault_server import fault_server
 from tests.support.patience import in_time
@@ -85,8 +86,9 @@ HUGE: dict[str, Callable[[], Json]] = {
 @pytest.mark.parametrize("kind", sorted(HUGE))
 def test_a_prefetch_of_nearly_8_mb_is_answered_in_time(knowledge: Knowledge, tmp_path: Path, kind: str) -> None:
     prefetch = {"patient": patient("p1"), "conditions": bundle(myasthenia(0)), **HUGE[kind]()}
-    body = request(context={"patientId": "p1", "userId": "Practitioner/1"}, prefetch=prefetch)
-    answer: Answer = in_time(serving(knowledge, tmp_path), lambda client: client.post(PATH, body), PROMISE_S)
+    body = json.dumps(request(context={"patientId": "p1", "userId": "Practitioner/1"}, prefetch=prefetch)).encode()
+    del prefetch
+    answer: Answer = in_time(serving(knowledge, tmp_path), lambda client: client.send("POST", PATH, body, JSON), PROMISE_S)
     assert answer.status == 200
     told = str(answer.json()["cards"])
     assert re.search("more (data|parts) than this service reads|could not check this patient", told)
