@@ -228,11 +228,16 @@ class Settings:
     )
     deadline_s: float = field(
         default=2.0,
-        metadata=_about(_number(0.05, 30, float), "Time for all data of one call, in seconds; what is not read by then is unknown."),
+        metadata=_about(
+            _number(0.05, 30, float),
+            "Time of one call, in seconds. What is not read after 0.9 of it is unknown; an evaluation ends after 0.95, and a card says so.",
+        ),
     )
     fetch_workers: int = field(default=16, metadata=_about(_number(1, 128, int), "FHIR requests at one time to one server, per process."))
     fetch_pages: int = field(default=20, metadata=_about(_number(1, 1000, int), "Pages read of one search."))
-    fetch_resources: int = field(default=5000, metadata=_about(_number(1, 100_000, int), "Resources read of one search."))
+    fetch_resources: int = field(
+        default=5000, metadata=_about(_number(1, 100_000, int), "Resources used of one search or prefetch key; the rest is unknown.")
+    )
     fetch_limit_bytes: int = field(default=16 * 1024 * 1024, metadata=_about(_number(1024, 2**30, int), "Bytes read of one search."))
     fhir_failures: int = field(
         default=3,
