@@ -48,8 +48,8 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The latest value against an earlier one: nearest to the stated time before, the highest inside it, or its nadir: the lowest
-    value inside it that was no higher than the value before it (improved or stable first)."""
+    """The latest value against an earlier one: nearest to the stated time before, the highest or the lowest inside it, or its nadir: the
+    lowest value inside it that was no higher than the value before it (improved or stable first)."""
 
     label: str
     names: Names
@@ -96,6 +96,8 @@ class Change:
             return min(before, key=lambda value: value.amount, default=None)
         if self.start == "highest":
             return max(before, key=lambda value: value.amount, default=None)
+        if self.start == "lowest":
+            return min(before, key=lambda value: value.amount, default=None)
         return min(before, key=lambda value: abs((value.begins - horizon).total_seconds()), default=None)
 
     def match(self, index: RecordIndex) -> Verdict:
@@ -134,8 +136,8 @@ def change(context: Context, table: Mapping[str, object]) -> Change:
     if not bounds:
         raise PatternError(f"change: expected one of {', '.join(BOUNDS)}")
     unit, start = table.get("unit"), table.get("from", "nearest")
-    if start not in ("nearest", "highest", "nadir"):
-        raise PatternError(f"from: found {start!r}, expected nearest, highest or nadir")
+    if start not in ("nearest", "highest", "lowest", "nadir"):
+        raise PatternError(f"from: found {start!r}, expected nearest, highest, lowest or nadir")
     return Change(
         label=str(raw),
         names=context.names(raw),
