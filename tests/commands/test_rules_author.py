@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+import tomli
 
 from cds_hooks.commands import diff as diff_module
 from cds_hooks.commands.diff import changes
@@ -21,7 +21,7 @@ from fhir_fixtures import patients
 from rules.knowledge import Knowledge
 from tests.commands.test_commands import as_json, run
 
-PARSED = cache(tomllib.loads)
+PARSED = cache(tomli.loads)
 TOLD = ("--pathway", "referral", "--diagnosis", "myasthenia-gravis", "--source", "S-MG2020", "--title", "A title", "--author", "A. Author")
 NEW = ("rules", "new", "mg-made-up", "--area", "immunotherapy/mg", *TOLD)
 
@@ -30,7 +30,7 @@ NEW = ("rules", "new", "mg-made-up", "--area", "immunotherapy/mg", *TOLD)
 def quick_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """These commands load knowledge often: the reference engine starts at once, and a file that is read again is not parsed again."""
     monkeypatch.setenv("NMCDS_ENGINE", "reference")
-    monkeypatch.setattr("rules.load.tomllib.loads", PARSED)
+    monkeypatch.setattr("rules.load.tomli.loads", PARSED)
 
 
 @pytest.fixture

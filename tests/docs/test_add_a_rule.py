@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+import tomli
 
 from cds_hooks import cli
 from fhir_fixtures import patients
@@ -59,7 +59,7 @@ def test_a_clinician_who_follows_the_guide_word_for_word_gets_what_it_says(
     shutil.copytree(ROOT / "rules" / "pathways", tmp_path / "rules" / "pathways")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NMCDS_ENGINE", "reference")
-    monkeypatch.setattr("rules.load.tomllib.loads", cache(tomllib.loads))  # a dozen commands read the same files
+    monkeypatch.setattr("rules.load.tomli.loads", cache(tomli.loads))  # a dozen commands read the same files
     monkeypatch.setattr("cds_hooks.commands.diff.patients", lambda: tuple(one for one in patients() if "dystrophy" in one.name))
     file = tmp_path / "my-rules" / "referral" / "heart" / "dm-ecg-yearly.toml"
     said = ""
