@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from cds_hooks.pages.page import Pages
 __all__ = ["add_not_found_page"]
 
 FOR_PROGRAMS = ("/cds-services", "/fhir", "/static")
-Handler = Callable[[Request, Exception], Awaitable[Response]]
+Handler = Callable[[Request, Any], Response | Awaitable[Response]]
 
 
 def add_not_found_page(app: FastAPI, pages: Pages) -> None:
@@ -24,10 +25,11 @@ def add_not_found_page(app: FastAPI, pages: Pages) -> None:
     app.add_exception_handler(NotFound, _page_or(app.exception_handlers[ServiceError], pages))  # a route has it, and nothing to show
 
 
-def _page_or(otherwise: Handler, pages: Pages) -> Handler:
+def _page_or(otherwise: Handler, pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, error: Exception) -> Response:
         reads_html = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(FOR_PROGRAMS)
-        found = pages.html("not_found.html", 404) if reads_html else await otherwise(request, error)
+        made = pages.html("not_found.html", 404) if reads_html else otherwise(request, error)
+        found = made if isinstance(made, Response) else await made
         found.headers["Vary"] = "Accept"
         return found
 
