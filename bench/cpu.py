@@ -53,7 +53,7 @@ def cpu(calls: int) -> dict[str, dict[str, float]]:
     knowledge = Knowledge.load()
     gc.collect()
     gc.freeze()  # as the service does (cds_hooks.app.from_environment)
-    renderer = Renderer("http://127.0.0.1:8000", knowledge.version, 5, knowledge.in_words)
+    renderer = Renderer("http://127.0.0.1:8000", knowledge.version, 5, knowledge.in_words, knowledge.titles)
     now = datetime.now(UTC)
     found: dict[str, dict[str, float]] = {}
     for name, (hook, body) in cases().items():

@@ -39,7 +39,7 @@ def stages(knowledge: Knowledge, hook: str, body: bytes, calls: int) -> tuple[di
     evaluator, program, budget, now = knowledge.evaluator, knowledge.program, Budget(), datetime.now(UTC)
     typical = typical_facts(load_typical(HERE / "typical.toml"), evaluator.matcher, knowledge.terminology)
     reference, durable = build_engine("reference", program, typical=typical), build_engine("durable", program, typical=typical)
-    renderer = Renderer("http://127.0.0.1:8000", knowledge.version, 5, knowledge.in_words)
+    renderer = Renderer("http://127.0.0.1:8000", knowledge.version, 5, knowledge.in_words, knowledge.titles)
     inputs = inputs_of(body)
     read = partial(extract, inputs, terminology=knowledge.terminology, as_of=now, hook=hook, unread={})
     record = read()

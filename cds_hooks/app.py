@@ -104,7 +104,7 @@ def create_app(
     writer = Writer(database, keep_days=settings.audit_days, dropped=metrics.dropped.inc)
     reader = fhir or FhirClient(settings, metrics)
     health = Health()
-    renderer = Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words)
+    renderer = Renderer(settings.url, knowledge.version, settings.max_cards, knowledge.in_words, knowledge.titles)
     turns = Turns(settings.waiting_calls, settings.waiting_s)
     canary = Canary(examples, renderer, turns, metrics, settings.canary_minutes) if examples is not None else None
     watch = RateWatch(database, metrics, clock)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from uuid import uuid4
 
 from cds_hooks.body import JsonObject
 from cds_hooks.joint import said_once
 from cds_hooks.markdown import escape, one_line, shorten
+from cds_hooks.rule_titles import in_titles
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
 from rules.words import date_in_words
 
@@ -119,7 +120,8 @@ class Composed:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders for one deployment: `base_url` for links, `version` of the knowledge, `words` to name a fact.
+    """Renders for one deployment: `base_url` for links, `version` of the knowledge, `words` to name a fact, `titles` of the rules that
+    a text may name by id.
 
     An answer has at most `most` cards, fewer when the evaluation says so, and every critical one.
     """
@@ -128,6 +130,7 @@ class Renderer:
     version: str
     most: int = 5
     words: Callable[[str], str] = str
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def render(self, evaluation: Evaluation, patient: str) -> list[Card]:
         """Cards of one evaluation; `patient` is the FHIR id that suggested resources are about."""
@@ -184,13 +187,17 @@ class Renderer:
             "indicator": first.indicator,
             "source": self._source(first),
         }
-        suggestions = [_suggestion(suggestion, patient) for finding in one.findings for suggestion in finding.suggestions]
+        suggestions = [
+            _suggestion(suggestion, self._told(suggestion.label), patient) for finding in one.findings for suggestion in finding.suggestions
+        ]
         if suggestions:
             body["suggestions"] = suggestions
             body["selectionBehavior"] = "any"
         reasons = dict.fromkeys(reason for finding in one.findings for reason in finding.override_reasons)
         if reasons:
-            body["overrideReasons"] = [{"code": slug(reason), "system": REASONS, "display": one_line(reason)} for reason in reasons]
+            body["overrideReasons"] = [
+                {"code": slug(reason), "system": REASONS, "display": one_line(self._told(reason))} for reason in reasons
+            ]
         body["links"] = self._links(one.findings)
         body["extension"] = {EXPLANATION: self._explanation(one, rest)}
         return Card(uuid, first.indicator, one.rules, one.facts, body, one.identity, _gaps(rest))
@@ -201,12 +208,12 @@ class Renderer:
         for finding in findings:
             if len(findings) > 1:
                 lines += [f"**{escape(finding.summary)}**", ""]
-            lines += [*(f"- {escape(line)}" for line in finding.detail), ""] if finding.detail else []
+            lines += [*(f"- {escape(self._told(line))}" for line in finding.detail), ""] if finding.detail else []
         _section(lines, "Found", [self._fact(fact) for fact in dict.fromkeys(fact for finding in findings for fact in finding.because)])
         proposed = dict.fromkeys(suggestion.label for finding in findings for suggestion in finding.suggestions)
-        _section(lines, "Proposed", [escape(label) for label in proposed])
+        _section(lines, "Proposed", [escape(self._told(label)) for label in proposed])
         withheld = dict.fromkeys(item for finding in findings for item in finding.withheld)
-        _section(lines, "Not proposed", [f"{escape(item.what)}: {escape(item.reason)}" for item in withheld])
+        _section(lines, "Not proposed", [f"{escape(self._told(item.what))}: {escape(self._told(item.reason))}" for item in withheld])
         _section(
             lines, "Not checked", [f"{escape(self.words(item.what))}: {escape(item.why)}" for item in _unchecked(findings, not_checked)]
         )
@@ -220,6 +227,9 @@ class Renderer:
             lines.append("Not yet clinically reviewed.")
         lines.append("A proposal: the clinician decides.")
         return "\n".join(lines)
+
+    def _told(self, text: str) -> str:
+        return in_titles(text, self.titles)
 
     def _fact(self, fact: Because) -> str:
         where = f" ({escape(fact.resource)})" if fact.resource else ""
@@ -328,11 +338,11 @@ def _unchecked(findings: Iterable[Finding], not_checked: Iterable[NotChecked]) -
     return list(dict.fromkeys([*(item for finding in findings for item in finding.not_checked), *not_checked]))
 
 
-def _suggestion(suggestion: Suggestion, patient: str) -> JsonObject:
-    body: JsonObject = {"label": shorten(suggestion.label), "uuid": str(uuid4())}
+def _suggestion(suggestion: Suggestion, label: str, patient: str) -> JsonObject:
+    body: JsonObject = {"label": shorten(label), "uuid": str(uuid4())}
     if suggestion.recommended:
         body["isRecommended"] = True
-    action: JsonObject = {"type": suggestion.kind, "description": one_line(suggestion.label)}
+    action: JsonObject = {"type": suggestion.kind, "description": one_line(label)}
     if suggestion.kind == "delete" and suggestion.target:
         body["actions"] = [{**action, "resourceId": suggestion.target}]
     elif suggestion.kind != "delete" and suggestion.resource:

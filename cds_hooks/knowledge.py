@@ -36,6 +36,11 @@ class Knowledge(Protocol):
         """Every rule."""
         ...
 
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """By id, the title of every rule that has a card."""
+        ...
+
     def in_words(self, fact: str) -> str:
         """A fact or a gap of a finding for a clinician."""
         ...

@@ -65,6 +65,7 @@ class Knowledge:
         self.engine = build_engine(engine, compiled.program, watchdog, typical_facts(typical, matcher, terminology))
         self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets, site.unasked)
         self._by_id = {rule.id: rule for rule in every}
+        self.titles = {rule.id: rule.title for rule in every if rule.card is not None}
         self._periods, _ = periods(load_dismissal(), every)
         self._reads = self._reading()
 

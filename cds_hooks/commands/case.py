@@ -120,7 +120,7 @@ class Asker:
     def __init__(self, knowledge: Knowledge, base_url: str) -> None:
         self.knowledge = knowledge
         self.services = services(knowledge)
-        self.renderer = Renderer(base_url, knowledge.version, words=knowledge.in_words)
+        self.renderer = Renderer(base_url, knowledge.version, words=knowledge.in_words, titles=knowledge.titles)
 
     def ask(self, case: Case, hook: str, as_of: datetime) -> Answered:
         """Cards for one hook at one moment; raises StopError when the case cannot be read or not be evaluated."""

@@ -15,6 +15,7 @@ from cds_hooks.pages.demo import Demo
 from cds_hooks.pages.endpoints import Endpoints
 from cds_hooks.pages.insights import InsightsPage
 from cds_hooks.pages.leaflets import Leaflets
+from cds_hooks.pages.not_found import add_not_found_page
 from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_history import read_history
 from cds_hooks.pages.rule_list import RuleList
@@ -56,6 +57,7 @@ def mount(app: FastAPI, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     app.add_route("/suppressed", _route(dismissed.ask), methods=["GET"])
     app.add_route("/suppressed/page", _route(dismissed.show), methods=["POST"])
     app.add_route("/static/{name}", _route(pages.file), methods=["GET"])
+    add_not_found_page(app, pages)
     if parts.settings.docs:
         app.add_route("/docs", Endpoints(app, pages).show, methods=["GET"])
 

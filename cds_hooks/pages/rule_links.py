@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
-__all__ = ["linked"]
+from cds_hooks.rule_titles import NAME
 
-WORD = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+)")
+__all__ = ["linked"]
 
 
 def linked(text: str, titles: Mapping[str, str]) -> Markup:
     """The text, escaped; each id among `titles` leads to its rule and shows the title when pointed at."""
-    parts = (_link(part, titles[part]) if part in titles else escape(part) for part in WORD.split(text))
+    parts = (_link(part, titles[part]) if part in titles else escape(part) for part in NAME.split(text))
     return Markup("").join(parts)
 
 

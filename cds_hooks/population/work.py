@@ -101,4 +101,4 @@ def _ready(setup: Setup) -> tuple[Screener, Renderer]:
         raise OtherKnowledgeError
     gc.collect()
     gc.freeze()  # as the service does: what was loaded lives as long as the process
-    return screener, Renderer(setup.base_url, knowledge.version, setup.max_cards, knowledge.in_words)
+    return screener, Renderer(setup.base_url, knowledge.version, setup.max_cards, knowledge.in_words, knowledge.titles)

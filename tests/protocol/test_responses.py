@@ -122,6 +122,35 @@ def test_the_detail_has_its_sections(service: Service) -> None:
     ]  # fmt: skip
 
 
+def test_a_rule_is_named_by_its_title_and_by_its_id_in_the_explanation_only(service: Service) -> None:
+    service.knowledge.titles["aza-tpmt"] = "Thiopurine: TPMT missing"
+    [card] = cards(
+        service,
+        finding(
+            detail=(
+                "Azathioprine waits (aza-tpmt).",
+                "Start the rule “Thiopurine: TPMT missing” (aza-tpmt) first.",
+                "Low-dose, X-aza-tpmt-x.",
+            ),
+            suggestions=(create("Azathioprine (needs aza-tpmt resolved)"),),
+            withheld=(Withheld("azathioprine", "aza-tpmt", "see aza-tpmt"),),
+            override_reasons=("Go to aza-tpmt",),
+        ),
+    )
+    assert card["detail"].splitlines()[:3] == [
+        "- Azathioprine waits (rule “Thiopurine: TPMT missing”).",
+        "- Start the rule “Thiopurine: TPMT missing” first.",
+        "- Low-dose, X-aza-tpmt-x.",
+    ]
+    [suggestion] = card["suggestions"]
+    label = "Azathioprine (needs rule “Thiopurine: TPMT missing” resolved)"
+    assert (suggestion["label"], suggestion["actions"][0]["description"]) == (label, label)
+    assert card["overrideReasons"][0]["code"] == "go-to-aza-tpmt"  # what feedback of earlier versions has too
+    assert card["overrideReasons"][0]["display"] == "Go to rule “Thiopurine: TPMT missing”"
+    assert "aza-tpmt" not in card["detail"].replace("X-aza-tpmt-x", "")
+    assert explanation(card)["withheld"] == [{"what": "azathioprine", "rule": "aza-tpmt", "why": "see aza-tpmt"}]
+
+
 def test_a_reviewed_rule_does_not_say_that_it_is_not_reviewed(service: Service) -> None:
     [card] = cards(service, finding(reviewed_by="Dr A, neurology"))
     assert "reviewed" not in card["detail"]

@@ -69,6 +69,7 @@ class FakeKnowledge:
     unread: dict[str, str] = field(default_factory=dict)
     calls: int = 0
     waits: dict[str, tuple[Period, ...]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
 
     def periods(self, identifier: str) -> tuple[Period, ...]:
         """Periods of a rule, usually none."""

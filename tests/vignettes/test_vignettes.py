@@ -7,8 +7,12 @@ from functools import cache
 import pytest
 
 from rules.check import run_vignettes
+from rules.engine.interface import Budget
+from rules.evaluate import Evaluator
+from rules.facts import Record
 from rules.knowledge import Knowledge
 from rules.load import KnowledgeError
+from rules.world import World
 
 
 @cache
@@ -38,3 +42,19 @@ def test_each_active_rule_with_a_card_has_vignettes_that_fire_and_stay_silent() 
         if rule.card is not None:
             expected = {vignette.expect for vignette in rule.vignettes}
             assert {"fires", "silent"} <= expected, rule.id
+
+
+def test_a_vignette_does_not_fail_because_the_machine_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call has one second for its rules; a vignette that a busy machine stops after one second would be called a wrong rule."""
+    seen: list[Budget] = []
+    solve = Evaluator.solve
+
+    def noted(self: Evaluator, record: Record, budget: Budget) -> World:
+        seen.append(budget)
+        return solve(self, record, budget)
+
+    monkeypatch.setattr(Evaluator, "solve", noted)
+    rule = next(rule for rule in knowledge().rules if rule.vignettes)
+    assert all(not result.problem for result in run_vignettes(knowledge(), (rule,)))
+    assert seen
+    assert {(one.seconds, one.facts, one.firings) for one in seen} == {(60.0, Budget().facts, Budget().firings)}
