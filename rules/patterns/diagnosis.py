@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rules.facts import Condition, Event, Observation, Presence
@@ -332,6 +332,20 @@ class Symptom:
             case Event():
                 return self.of_answer(fact, index)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the symptom is asked for as of now, not as something that happened."""
+        return self.wanted and self.window.within is None and not self.since_first and self.times == 1
+
+    def is_over(self, fact: Observation | Event, others: Sequence[Condition | Observation | Event], index: RecordIndex) -> bool:
+        """Does a later Observation or answer of the same name say that it is not there any more?"""
+        denied = replace(self, wanted=False)
+        return any(
+            fact.when is not None and other.when is not None and fact.when.end < other.when.start and denied.truth_of(other, index) is True
+            for other in others
+            if not isinstance(other, Condition) and fact.concepts & other.concepts & self.names
+        )
+
     def match(self, index: RecordIndex) -> Verdict:
         """Any Condition, Observation or answer that says so; on `times` different dates."""
         support: list[Support] = []
@@ -350,6 +364,8 @@ class Symptom:
                     truth = None if index.pick(index.medications, self.since_first) else False
                 elif date is not None and date.end < first.start:
                     truth = False
+            if truth is not False and self.is_current and not isinstance(fact, Condition) and self.is_over(fact, candidates, index):
+                continue
             name = min(fact.concepts & self.names)
             if truth:
                 support.append(Support(f"finding:{name}", fact.ref, date.text if date else None))

@@ -61,6 +61,29 @@ def test_a_yes_or_no_counts_when_the_questionnaire_is_complete(
     assert verdict(table, resource) == expected
 
 
+def on(day: str, resource: dict[str, object]) -> dict[str, object]:
+    return {**resource, "id": f"{len(str(resource))}-{day}", **({"authored": day} if "authored" in resource else {"effectiveDateTime": day})}
+
+
+@pytest.mark.parametrize("last", [observed("non-ambulant", **NO), filled("non-ambulant", NO)])
+@pytest.mark.parametrize("first", [observed("non-ambulant", **YES), filled("non-ambulant", YES)])
+def test_what_was_found_and_later_denied_is_over(first: dict[str, object], last: dict[str, object]) -> None:
+    table: dict[str, object] = {"symptom": ["non-ambulant", "dysphagia"]}
+    assert verdict(table, on("2024-03-01", first), on("2026-03-01", last)) == "absent"
+    assert verdict(table, on("2026-03-01", first), on("2024-03-01", last)) == "present"
+    assert verdict(table, on("2026-03-01", first), on("2026-03-01", last)) == "present"
+    assert verdict({**table, "within": "5 years"}, on("2024-03-01", first), on("2026-03-01", last)) == "present"
+    other = observed("dysphagia", **NO)
+    assert verdict(table, on("2024-03-01", first), on("2026-03-01", other)) == "present"
+    condition = {
+        "resourceType": "Condition",
+        "id": "c",
+        "code": first.get("code") or observed("non-ambulant")["code"],
+        "recordedDate": "2024-01-01",
+    }
+    assert verdict(table, condition, on("2026-03-01", last)) == "present"
+
+
 @pytest.mark.parametrize(("answer", "expected"), [("mgfa-3", "present"), ("mgfa-1", "absent")])
 def test_a_coded_answer_is_a_result(answer: str, expected: str) -> None:
     table: dict[str, object] = {"lab": "mgfa-class", "answer": ["mgfa-3", "mgfa-4", "mgfa-5"]}
