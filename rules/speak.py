@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from rules.arranged import arranged
 from rules.compile import Compiled, inclusion
 from rules.engine.interface import ORDINARY, Budget
 from rules.explain import Explainer, Reasons
@@ -224,6 +225,7 @@ class Speaker:
         """Proposals that apply, without blocked ones; what is removed goes to `withheld`."""
         patient = world.record.person.ref if world.record.person else "Patient/unknown"
         names = {branch.id for branch in branches}
+        urgent = card.emergency or any(self.level(branch, card, world) == "critical" for branch in branches)
         for proposal in card.proposals:
             if proposal.branches and not proposal.branches & names:
                 continue
@@ -235,13 +237,7 @@ class Speaker:
                 continue
             if proposal.treats and asks:
                 continue
-            barrier = self.barrier(proposal, world, reasons)
-            if barrier is None and proposal.treats and self.rests_on_a_name(proposal, branches, world):
-                barrier = (rule.id, BY_NAME_ONLY)
-            if barrier is None and proposal.is_drug and open_exclusion:
-                barrier = (rule.id, "an exclusion of this rule " + NOT_CHECKED_YET)
-            if barrier is None and proposal.is_drug and (reaction := self.reaction(proposal.concept, world.record)):
-                barrier = (rule.id, reaction)
+            barrier = self.obstacle(rule, proposal, branches, world, reasons, open_exclusion=open_exclusion, urgent=urgent)
             if barrier is not None:
                 withheld[Withheld(self.name(proposal), *barrier)] = None
                 continue
@@ -251,6 +247,24 @@ class Speaker:
             wanted = ", ".join(sorted({thing_in_words(gap.what, self.terminology) for gap in reasons.missing}))
             text = {"resourceType": "Task", "text": f"Obtain or record: {wanted}"}
             yield Suggestion(f"Obtain or record: {wanted}", "create", draft_resource(text, rule.title, patient, self.terminology))
+
+    def obstacle(
+        self, rule: Rule, proposal: Proposal, branches: list[Branch], world: World, reasons: Reasons, *, open_exclusion: bool, urgent: bool
+    ) -> tuple[str, str] | None:
+        """(rule, reason) when something speaks against this proposal, the weightiest first."""
+        barrier = self.barrier(proposal, world, reasons)
+        if barrier is not None:
+            return barrier
+        reason: str | None = None
+        if proposal.treats and self.rests_on_a_name(proposal, branches, world):
+            reason = BY_NAME_ONLY
+        elif proposal.is_drug and open_exclusion:
+            reason = "an exclusion of this rule " + NOT_CHECKED_YET
+        elif proposal.is_drug:
+            reason = self.reaction(proposal.concept, world.record)
+        if reason is None and not urgent:
+            reason = arranged(proposal, world.record)
+        return (rule.id, reason) if reason else None
 
     def rests_on_a_name(self, proposal: Proposal, branches: list[Branch], world: World) -> bool:
         """Would this be proposed only because a drug was recognised by its name?"""

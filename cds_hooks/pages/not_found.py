@@ -27,7 +27,7 @@ def add_not_found_page(app: FastAPI, pages: Pages) -> None:
 
 def _page_or(otherwise: Handler, pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, error: Exception) -> Response:
-        reads_html = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(FOR_PROGRAMS)
+        reads_html = "text/html" in request.headers.get("accept", "") and not request.scope["path"].startswith(FOR_PROGRAMS)
         made = pages.html("not_found.html", 404) if reads_html else otherwise(request, error)
         found = made if isinstance(made, Response) else await made
         found.headers["Vary"] = "Accept"

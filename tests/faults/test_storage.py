@@ -112,6 +112,7 @@ def test_a_corrupt_file_and_the_copy_put_in_its_place(service: Service, tmp_path
 
 def test_a_file_that_is_replaced_while_the_service_runs_is_noticed(service: Service, tmp_path: Path) -> None:
     path = tmp_path / "nmcds.sqlite3"
+    service.parts.writer.flush()  # nothing is being written while the file changes places
     with sqlite3.connect(path) as source, sqlite3.connect(tmp_path / "copy") as copy:
         source.backup(copy)
     source.close()

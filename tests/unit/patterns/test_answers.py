@@ -62,7 +62,11 @@ def test_a_yes_or_no_counts_when_the_questionnaire_is_complete(
 
 
 def on(day: str, resource: dict[str, object]) -> dict[str, object]:
-    return {**resource, "id": f"{len(str(resource))}-{day}", **({"authored": day} if "authored" in resource else {"effectiveDateTime": day})}
+    return {
+        **resource,
+        "id": f"{len(str(resource))}-{day}",
+        **({"authored": day} if "authored" in resource else {"effectiveDateTime": day}),
+    }
 
 
 @pytest.mark.parametrize("last", [observed("non-ambulant", **NO), filled("non-ambulant", NO)])

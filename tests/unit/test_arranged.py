@@ -1,0 +1,96 @@
+"""A referral that is ordered or booked is not proposed again: every rule that proposes one, on its own example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from rules.check import record_of
+from rules.engine.interface import Budget
+from rules.findings import Finding
+from rules.knowledge import Knowledge
+from rules.model import Rule, Vignette
+
+ENTRIES: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "an active order": ("orders", {"status": "active", "when": "-10 days"}),
+    "an order on hold": ("orders", {"status": "on-hold", "when": "-10 days"}),
+    "a booked appointment": ("appointments", {"status": "booked", "when": "+10 days"}),
+}
+NOT_YET: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "a revoked order": ("orders", {"status": "revoked", "when": "-10 days"}),
+    "an order entered in error": ("orders", {"status": "entered-in-error", "when": "-10 days"}),
+    "an order not to do it": ("orders", {"status": "active", "when": "-10 days", "do_not_perform": True}),
+    "a cancelled appointment": ("appointments", {"status": "cancelled", "when": "+10 days"}),
+    "an appointment that passed": ("appointments", {"status": "booked", "when": "-400 days"}),
+}
+
+
+@cache
+def knowledge() -> Knowledge:
+    return Knowledge.load(engine="reference")
+
+
+def found(rule: Rule, vignette: Vignette) -> Finding | None:
+    findings = knowledge().evaluator.evaluate(record_of(knowledge(), vignette), Budget(seconds=60)).findings
+    return next((one for one in findings if one.rule.id == rule.id), None)
+
+
+def referrals(finding: Finding | None) -> set[str]:
+    suggested = finding.suggestions if finding is not None else ()
+    return {one.concept for one in suggested if one.concept and one.concept.startswith("referral-")}
+
+
+def examples() -> Iterator[tuple[Rule, Vignette, str]]:
+    """Rules that propose a referral and are not urgent, each with its first example and the concept."""
+    for rule in knowledge().rules:
+        for vignette in rule.vignettes:
+            if rule.card is not None and vignette.expect == "fires" and vignette.hook == "patient-view":
+                finding = found(rule, vignette)
+                if finding is not None and finding.indicator != "critical" and not finding.emergency:
+                    yield from ((rule, vignette, concept) for concept in sorted(referrals(finding)))
+                break
+
+
+def with_entry(vignette: Vignette, section: str, concept: str, entry: Mapping[str, object]) -> Vignette:
+    name = concept.removeprefix("referral-") if section == "appointments" else concept
+    entries = [*vignette.patient.get(section, []), {"concept": name, **entry}]  # type: ignore[misc]
+    return replace(vignette, patient={**vignette.patient, section: entries})
+
+
+def test_no_rule_proposes_a_referral_that_is_ordered_or_booked() -> None:
+    again = []
+    tried = 0
+    for rule, vignette, concept in examples():
+        for how, (section, entry) in ENTRIES.items():
+            if section == "appointments" and not knowledge().terminology.knows(concept.removeprefix("referral-")):
+                continue
+            tried += 1
+            if concept in referrals(found(rule, with_entry(vignette, section, concept, entry))):
+                again.append(f"{rule.id}: {concept} in spite of {how}")
+    assert not again
+    assert tried > 150
+
+
+@pytest.mark.parametrize("how", sorted(NOT_YET))
+def test_what_is_neither_ordered_nor_booked_is_proposed(how: str) -> None:
+    rule, vignette, concept = next(one for one in examples() if one[2] == "referral-cardiology")
+    section, entry = NOT_YET[how]
+    assert concept in referrals(found(rule, with_entry(vignette, section, concept, entry)))
+
+
+def test_what_is_left_out_stands_on_the_card_with_the_reason() -> None:
+    rule, vignette, concept = next(one for one in examples() if one[0].id == "dx-exertional-cramps")
+    finding = found(rule, with_entry(vignette, "orders", concept, {"status": "active", "when": "-10 days"}))
+    assert finding is not None
+    assert [one.reason for one in finding.withheld] == ["is ordered already"]
+
+
+def test_an_emergency_is_proposed_in_spite_of_an_order() -> None:
+    rule = knowledge().rule("em-cord-cauda")
+    assert rule is not None
+    vignette = next(one for one in rule.vignettes if one.expect == "fires" and one.hook == "patient-view")
+    ordered = with_entry(vignette, "orders", "referral-neurosurgery", {"status": "active", "when": "-10 days"})
+    assert "referral-neurosurgery" in referrals(found(rule, ordered))
