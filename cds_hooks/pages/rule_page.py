@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -24,16 +25,19 @@ from rules.model import Rule
 
 __all__ = ["RulePage"]
 
+SLICE_S = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class RulePage:
-    """Vignettes are run apart from the page, when first asked for, and kept: knowledge does not change while the service runs."""
+    """Vignettes are run apart from the page, when first asked for, a few at a time, and kept: knowledge does not change while the service
+    runs."""
 
     knowledge: Knowledge
     pages: Pages
     clock: Callable[[], datetime]
     history: Mapping[str, tuple[Past, ...]]
-    results: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    results: dict[str, dict[str, str]] = field(default_factory=dict)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def show(self, request: Request) -> Response:
@@ -54,26 +58,31 @@ class RulePage:
             attributes=attributes(self.knowledge, rule, told),
             chain=neighbours(self.knowledge, rule),
             codes=codes_of(rule, self.knowledge.terminology),
-            results=self.results.get(rule.id) if rule in self.knowledge.rules else {},
+            results=self.results.get(rule.id, {}),
             history=self.history.get(rule.id, ()),
         )
 
     async def vignettes(self, request: Request) -> Response:
-        """GET /rules/{rule_id}/vignettes: what each vignette does on this service. One rule runs at a time, so that many readers do not
-        take the threads and the processor from calls."""
+        """GET /rules/{rule_id}/vignettes: what each vignette does on this service. They run for a tenth of a second; who asks again gets
+        the next ones. One rule runs at a time, so that many readers do not take the threads and the processor from calls."""
         rule = self._rule(request)
         if isinstance(rule, Response):
             return rule
         speaks = rule in self.knowledge.rules
-        if speaks and rule.id not in self.results:
+        done = self.results.setdefault(rule.id, {})
+        if speaks and len(done) < len(rule.vignettes):
             async with self.one_at_a_time:
-                if rule.id not in self.results:
-                    self.results[rule.id] = await asyncio.to_thread(self._run, rule)
-        return self.pages.html("vignettes.html", rule=about(self.knowledge, rule), results=self.results[rule.id] if speaks else {})
+                await asyncio.to_thread(self._run, rule, done)
+        return self.pages.html("vignettes.html", rule=about(self.knowledge, rule), results=done, speaks=speaks)
 
-    def _run(self, rule: Rule) -> Mapping[str, str]:
-        """By vignette, what went wrong, empty when it did what was expected."""
-        return {one.vignette: one.problem for one in run_vignettes(self.knowledge, (rule,))}
+    def _run(self, rule: Rule, done: dict[str, str]) -> None:
+        """Run some of those that were not run yet and add, by vignette, what went wrong, empty when it did what was expected."""
+        until = time.monotonic() + SLICE_S
+        waiting = tuple(one for one in rule.vignettes if one.name not in done)
+        for one in run_vignettes(self.knowledge, (replace(rule, vignettes=waiting),)) if waiting else ():
+            done[one.vignette] = one.problem
+            if time.monotonic() >= until:
+                return
 
     def _rule(self, request: Request) -> Rule | Response:
         """The rule of the path, or the page that says there is none."""

@@ -58,7 +58,13 @@ def test_vignettes_are_run_when_asked_for_and_then_kept(site: Site, monkeypatch:
     assert "Run them now" in before
     assert "not yet run" in before
     ran = text_of(site.page("/rules/mg-gen-first-line/vignettes"))
+    while "Run the next ones" in ran:
+        assert "not yet run" in ran
+        known = ran.count("as expected")
+        ran = text_of(site.page("/rules/mg-gen-first-line/vignettes"))
+        assert ran.count("as expected") > known
     assert "as expected" in ran
+    assert "not yet run" not in ran
     assert "differs" not in ran
     monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", None)
     assert text_of(site.page("/rules/mg-gen-first-line/vignettes")) == ran
@@ -91,7 +97,7 @@ def test_many_who_ask_at_once_run_the_vignettes_once(knowledge: Knowledge, monke
     def slow(_knowledge: Knowledge, rules: tuple[Rule, ...]) -> list[VignetteResult]:
         ran.append(rules[0].id)
         sleep(0.05)
-        return []
+        return [VignetteResult(rules[0].id, one.name, "") for one in rules[0].vignettes]
 
     monkeypatch.setattr("cds_hooks.pages.rule_page.run_vignettes", slow)
     page = RulePage(knowledge, Pages({"version": "1", "base_url": "", "docs": False}), lambda: datetime.now(UTC), {})
