@@ -14,7 +14,7 @@ from tests.browser.conftest import Running
 CHARTS = ("/?patient=mg_generalised_new", "/?patient=mg_crisis", "/?patient=healthy_adult")
 LEAFLETS = ("/leaflets", "/leaflets/muscle-diseases")
 RULES = ("/rules/mg-gen-first-line", "/rules/em-mg-crisis", "/rules/mg-gen-first-line/vignettes", "/rules/no-such-rule")
-PATHS = ("/", *CHARTS, "/rules", "/rules?q=xyzzy", *RULES, "/docs", "/insights", "/suppressed", *LEAFLETS)
+PATHS = ("/", "/no-such-page", *CHARTS, "/rules", "/rules?q=xyzzy", *RULES, "/docs", "/insights", "/suppressed", *LEAFLETS)
 
 
 def named(path: str) -> str:
