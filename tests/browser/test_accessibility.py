@@ -53,6 +53,19 @@ def test_a_printed_chart_has_its_cards_and_nothing_to_press(running: Running, br
         page.screenshot(path=pictures / "chart-printed.png", full_page=True)
 
 
+def test_a_printed_leaflet_is_its_text_alone_in_black_on_white(running: Running, browser: Browser, pictures: Path) -> None:
+    with browser.tab(running.url, scheme="dark") as tab:
+        page = tab.open("/leaflets/muscle-diseases").page
+        assert page.locator(".top nav").is_visible()
+        page.emulate_media(media="print")
+        assert page.locator("main h1").is_visible()
+        assert page.locator("main h2").count() > 2
+        assert page.locator("nav:visible, button:visible").count() == 0
+        looks = "one => [getComputedStyle(one).color, getComputedStyle(document.body).backgroundColor]"
+        assert page.locator("main p").first.evaluate(looks) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+        page.screenshot(path=pictures / "leaflet-printed.png", full_page=True)
+
+
 def test_on_a_phone_the_figures_of_a_rule_keep_their_names(running: Running, browser: Browser) -> None:
     with browser.tab(running.url, size=PHONE) as tab:
         tab.open("/?patient=mg_crisis")
