@@ -187,9 +187,7 @@ class Renderer:
             "indicator": first.indicator,
             "source": self._source(first),
         }
-        suggestions = [
-            _suggestion(suggestion, self._told(suggestion.label), patient) for finding in one.findings for suggestion in finding.suggestions
-        ]
+        suggestions = [_suggestion(suggestion, self._told(suggestion.label), patient) for suggestion in _once(one.findings)]
         if suggestions:
             body["suggestions"] = suggestions
             body["selectionBehavior"] = "any"
@@ -336,6 +334,16 @@ def _strength(source: str, strength: str, verified: str) -> str:
 def _unchecked(findings: Iterable[Finding], not_checked: Iterable[NotChecked]) -> list[NotChecked]:
     """What these findings could not check, then what no rule could."""
     return list(dict.fromkeys([*(item for finding in findings for item in finding.not_checked), *not_checked]))
+
+
+def _once(findings: Iterable[Finding]) -> Iterable[Suggestion]:
+    """The suggestions of a card; what several rules propose in the same words once, recommended when one of them recommends it."""
+    found: dict[tuple[str | None, ...], Suggestion] = {}
+    for one in (suggestion for finding in findings for suggestion in finding.suggestions):
+        key = (one.kind, one.target, one.concept, one.label.lower())
+        if key not in found or (one.recommended and not found[key].recommended):
+            found[key] = one
+    return found.values()
 
 
 def _suggestion(suggestion: Suggestion, label: str, patient: str) -> JsonObject:

@@ -11,7 +11,7 @@ from cds_hooks.cards import EXPLANATION
 from rules.engine.interface import EngineError
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion, Withheld
 from tests.support.conformance import check_response
-from tests.support.doubles import bundle, condition, create, finding, request, unchecked
+from tests.support.doubles import COMPLETE, bundle, condition, create, finding, request, unchecked
 from tests.support.service import Service
 
 
@@ -439,3 +439,17 @@ def test_a_large_call_is_answered_as_a_small_one(service: Service) -> None:
 def test_rule_versions_differ_in_a_merged_card(service: Service) -> None:
     [card] = cards(service, finding("a", family="f", rule=RuleRef("a", "1.0.0")), finding("b", family="f", rule=RuleRef("b", "2.1.0")))
     assert explanation(card)["rules"] == [{"id": "a", "version": "1.0.0"}, {"id": "b", "version": "2.1.0"}]
+
+
+def test_what_several_rules_of_a_card_propose_in_the_same_words_is_proposed_once(service: Service) -> None:
+    def proposing(name: str, *suggestions: Suggestion) -> Finding:
+        return finding(name, family="one-family", suggestions=suggestions)
+
+    draft = {"resourceType": "ServiceRequest", "status": "draft", "intent": "proposal"}
+    one = proposing(
+        "rule-a", Suggestion("Vitamin D", resource=draft, concept="vitamin-d"), Suggestion("Calcium", resource=draft, concept="calcium")
+    )
+    two = proposing("rule-b", Suggestion("vitamin D", resource=draft, concept="vitamin-d", recommended=True))
+    service.knowledge.answer = Evaluation((one, two), (), relevant=True)
+    [card] = service.cards(request(prefetch=COMPLETE))
+    assert [(told["label"], told.get("isRecommended")) for told in card["suggestions"]] == [("Vitamin D", True), ("Calcium", None)]
