@@ -148,7 +148,8 @@ class _Release:
     def place(self, child: int, parent: int | None = None) -> tuple[Path, int]:
         """File and line of a relationship."""
         file, line = self.sql.execute(
-            "SELECT file, line FROM edge WHERE child = ?1 AND (parent = ?2 OR ?2 IS NULL) LIMIT 1", (child, parent)
+            "SELECT file, line FROM edge WHERE child = :child AND (parent = :parent OR :parent IS NULL) LIMIT 1",
+            {"child": child, "parent": parent},
         ).fetchone()
         return self.package.relationships[file], line
 
