@@ -45,7 +45,7 @@ FORMER_KINDS = {  # what DSTU2 and STU3 call an order -> what R4 calls it (http:
     "ReferralRequest": "ServiceRequest",
 }
 MEDICATIONS = 20  # references followed to the FHIR server in one call
-HANDING_OVER = 0.1  # of the time that is left: reading ends so much before the deadline, so that the pages read until then are still used
+HANDING_OVER = 0.15  # of the time that is left: reading ends so much before the deadline, so that the pages read until then are still used
 ROUGH_S = 0.05  # what is kept back is an estimate: a page that misses the deadline by so little is still used
 # Kept back for each resource: what ownership, facts and rules take for one, at most. When that is not enough, the evaluation ends in time.
 EVALUATING_S = {"Condition": 3e-4, "MedicationAdministration": 4e-4, "MedicationRequest": 4e-4, "MedicationStatement": 4e-4}

@@ -230,7 +230,7 @@ class Settings:
         default=2.0,
         metadata=_about(
             _number(0.05, 30, float),
-            "Time of one call, in seconds. What is not read after 0.9 of it is unknown; an evaluation ends after 0.95, and a card says so.",
+            "Time of one call, in seconds. Not read after 0.85 of it: unknown; an evaluation ends after 0.95, and a card says so.",
         ),
     )
     fetch_workers: int = field(default=16, metadata=_about(_number(1, 128, int), "FHIR requests at one time to one server, per process."))
