@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from cds_hooks.errors import BadJson, BodyIncomplete, BodyTooLarge, NotJson, Problem
 
-__all__ = ["DEPTH_LIMIT", "JsonObject", "check_media_type", "parse_json", "read_body"]
+__all__ = ["DEPTH_LIMIT", "JsonObject", "check_media_type", "containers", "parse_json", "read_body"]
 
 JsonObject = dict[str, object]
 
@@ -67,12 +67,17 @@ async def _collect(stream: AsyncIterator[bytes], limit: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+def containers(body: bytes) -> int:
+    """How many objects and arrays a JSON text has at most, which is what reading it costs; brackets in strings count too."""
+    return body.count(b"{") + body.count(b"[")
+
+
 def parse_json(body: bytes) -> object:
     """Parsed JSON, or BadJson (400) that says what is wrong but quotes nothing.
 
     orjson refuses invalid UTF-8, lone surrogates, NaN, Infinity, numbers beyond a double and trailing text.
     """
-    if body.count(b"{") + body.count(b"[") > FEW_CONTAINERS + len(body) // SMALLEST_CONTAINER:
+    if containers(body) > FEW_CONTAINERS + len(body) // SMALLEST_CONTAINER:
         raise BadJson((Problem("many more objects and arrays than FHIR of this length has"),))
     try:
         value: object = orjson.loads(body)

@@ -25,7 +25,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import requests
 import urllib3
 
-from cds_hooks.body import parse_json
+from cds_hooks.body import containers, parse_json
 from cds_hooks.bundles import MalformedError, Page, read_page
 from cds_hooks.circuit import Circuit
 from cds_hooks.connecting import PORTS, CheckedAdapter, checked_session
@@ -182,7 +182,7 @@ class FhirClient:
         if not self._parsing.acquire(timeout=max(0.0, until - time.monotonic())):
             raise RefusedError(Fault.TIMEOUT)
         try:
-            if time.monotonic() + len(body) * BYTE_S + (body.count(b"{") + body.count(b"[")) * CONTAINER_S > until:
+            if time.monotonic() + len(body) * BYTE_S + containers(body) * CONTAINER_S > until:
                 raise RefusedError(Fault.TIMEOUT)
             return read_page(parse_json(body), "answer")
         finally:

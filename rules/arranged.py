@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rules.facts import Event, Origin, Record
 from rules.model import Proposal
+from rules.patterns.events import BOOKED as BOOKED_STATUSES
 
 __all__ = ["arranged"]
 
@@ -33,13 +34,6 @@ def _runs(order: Event) -> bool:
 
 
 def _is_to_come(appointment: Event, record: Record) -> bool:
-    if appointment.origin is Origin.DRAFT or appointment.status not in (
-        "proposed",
-        "pending",
-        "booked",
-        "arrived",
-        "checked-in",
-        "waitlist",
-    ):
+    if appointment.origin is Origin.DRAFT or appointment.status not in BOOKED_STATUSES:
         return False
     return appointment.when is not None and appointment.when.end >= record.as_of

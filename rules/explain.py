@@ -174,12 +174,12 @@ class Explainer:
 
 def named(support: tuple[Support, ...]) -> dict[Because, None]:
     """The resources that make a condition hold; of very many the latest, and how many more there are."""
-    named = support
-    if len(support) > MOST_NAMED:
-        named = tuple(sorted(support, key=lambda one: (one.date or "", one.ref or ""), reverse=True)[:MOST_NAMED])
-    found = dict.fromkeys(Because(one.fact, one.ref, one.date, one.by_name) for one in named)
-    if len(support) > MOST_NAMED:
-        found[Because(support[0].fact, more=len(support) - MOST_NAMED)] = None
+    more = len(support) - MOST_NAMED
+    if more > 0:
+        support = tuple(sorted(support, key=lambda one: (one.date or "", one.ref or ""), reverse=True))
+    found = dict.fromkeys(Because(one.fact, one.ref, one.date, one.by_name) for one in support[:MOST_NAMED])
+    if more > 0:
+        found[Because(support[0].fact, more=more)] = None
     return found
 
 
