@@ -159,18 +159,27 @@ class Renderer:
             cards.append(self._list_card(folded, rest))
         return Composed(cards, tuple(held))
 
-    def notice(self, summary: str, lines: Sequence[str], indicator: Indicator = "warning") -> Card:
-        """A card about the call itself, such as "could not be checked"; no rule speaks in it."""
+    def notice(self, summary: str, lines: Sequence[str], *, unread: Mapping[str, str] | None = None) -> Card:
+        """A card about the call itself, such as "could not be checked"; no rule speaks in it.
+
+        `unread`: the FHIR types that could not be had completely, each with the reason.
+        """
         uuid = str(uuid4())
+        detail = ["\n\n".join(escape(line) for line in lines)]
+        explanation: JsonObject = {"knowledge": self.version}
+        if unread:
+            detail.append("")
+            _section(detail, "Not checked", [f"{escape(kind)}: {escape(why)}" for kind, why in sorted(unread.items())])
+            explanation["notChecked"] = [_filled(what=kind, why=why) for kind, why in sorted(unread.items())]
         body: JsonObject = {
             "uuid": uuid,
             "summary": shorten(summary),
-            "detail": "\n\n".join(escape(line) for line in lines),
-            "indicator": indicator,
+            "detail": "\n".join(detail).rstrip("\n"),
+            "indicator": "warning",
             "source": {"label": LABEL, "url": f"{self.base_url}/rules"},
-            "extension": {EXPLANATION: {"knowledge": self.version}},
+            "extension": {EXPLANATION: explanation},
         }
-        return Card(uuid, indicator, (), (), body)
+        return Card(uuid, "warning", (), (), body)
 
     def _card(self, one: Group, rest: Sequence[NotChecked], patient: str) -> Card:
         first = one.first

@@ -45,6 +45,7 @@ FORMER_KINDS = {  # what DSTU2 and STU3 call an order -> what R4 calls it (http:
     "ReferralRequest": "ServiceRequest",
 }
 MEDICATIONS = 20  # references followed to the FHIR server in one call
+HANDED_OVER = 0.08  # of the time that is left when reading starts: what is not here so much before the deadline is late
 HANDING_OVER = 0.15  # of the time that is left: reading ends so much before the deadline, so that the pages read until then are still used
 ROUGH_S = 0.05  # what is kept back is an estimate: a page that misses the deadline by so little is still used
 # Kept back for each resource: what ownership, facts and rules take for one, at most. When that is not enough, the evaluation ends in time.
@@ -185,7 +186,8 @@ async def _read(fhir: FhirReader, access: Access, urls: Iterable[str], until: fl
     The more was read, the earlier the deadline: every resource takes its time in the rules, and the answer has to be there in time.
     `costs`: what those take that are here already, in seconds.
     """
-    ends = until - HANDING_OVER * (until - time.monotonic())
+    has = until - time.monotonic()
+    ends, until = until - HANDING_OVER * has, until - HANDED_OVER * has
     tasks = [asyncio.wrap_future(fhir.submit(access, url, ends)) for url in urls]
     answers = dict.fromkeys(tasks, Answer(reason=LATE))
     pending = set(tasks)

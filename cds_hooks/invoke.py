@@ -144,7 +144,7 @@ class Invoker:
         """The cards, without those that this user dismissed for this patient."""
         notices = self._notices(gathered)
         if evaluation is None:
-            return Composed([*notices, self._not_checked()])
+            return Composed([*notices, self._not_checked(gathered)])
         for gap in {*evaluation.not_checked, *(gap for finding in evaluation.findings for gap in finding.not_checked)}:
             self.metrics.not_checked.labels(_why(gap, gathered), gap.type if gap.type in TYPES else "other").inc()
         who = Whose(caller.id, call.context.patient_id, call.context.user_id)
@@ -154,17 +154,16 @@ class Invoker:
                 found = self.renderer.compose(evaluation, who.patient, dismissed)
             except Exception as error:  # noqa: BLE001 - a defect must be seen by the clinician, not read as "nothing found"
                 self._note_failure(call, type(error).__name__, ())
-                found = Composed([self._not_checked()])
+                found = Composed([self._not_checked(gathered)])
             rendering.say(cards=len(found.cards))
         return Composed([*notices, *found.cards], found.held)
 
     def _evaluate(self, call: HookRequest, gathered: Gathered, as_of: datetime, budget: Budget) -> Evaluation:
         return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread, budget=budget)
 
-    def _not_checked(self) -> Card:
-        return self.renderer.notice(
-            NOT_CHECKED, ["No recommendation could be worked out for this call. No card does not mean that nothing is to be considered."]
-        )
+    def _not_checked(self, gathered: Gathered) -> Card:
+        lines = ["No recommendation could be worked out for this call. No card does not mean that nothing is to be considered."]
+        return self.renderer.notice(NOT_CHECKED, lines, unread=gathered.unread)
 
     def _note_failure(self, call: HookRequest, kind: str, clauses: tuple[str, ...]) -> None:
         self.metrics.engine.labels(kind).inc()

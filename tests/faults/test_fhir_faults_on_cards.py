@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cds_hooks.app import create_app
-from cds_hooks.faults import Fault
+from cds_hooks.faults import NOT_SENT, Fault
 from cds_hooks.settings import Settings
 from fhir_fixtures import patient
 from rules.knowledge import Knowledge
@@ -63,3 +63,21 @@ def test_what_could_not_be_read_is_named_on_a_card_with_the_reason(service: Clie
     counted = dict(re.findall(r'^nmcds_fhir_faults_total\{kind="([a-z-]+)"\} (.*)$', metrics, re.MULTILINE))
     assert set(counted) == {fault.kind for fault in Fault}
     assert float(counted[FAULTS[behaviour].kind]) >= 1
+
+
+def test_an_evaluation_that_does_not_end_in_time_still_names_what_was_not_read(knowledge: Knowledge, tmp_path: Path) -> None:
+    """Two troubles at once: the clinician learns of both."""
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/nmcds.sqlite3", deadline_s=0.001)
+    app = create_app(settings, knowledge)
+    example = patient("mg_generalised_new").request("patient-view")
+    prefetch = example["prefetch"]
+    assert isinstance(prefetch, dict)
+    kept = {key: prefetch[key] for key in ("patient", "conditions")}
+    answer = Client(app).post("/cds-services/neuromuscular-patient-view", {**example, "prefetch": kept})
+    app.state.parts.writer.close()
+    app.state.parts.database.close()
+    (card,) = answer.json()["cards"]
+    assert card["summary"] == "Neuromuscular decision support could not check this patient"
+    gaps = {gap["what"]: gap["why"] for gap in card["extension"][EXPLANATION]["notChecked"]}
+    assert gaps["Observation"] == NOT_SENT
+    assert f"Observation: {NOT_SENT}" in card["detail"]
