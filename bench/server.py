@@ -50,7 +50,7 @@ def _extend(app: FastAPI) -> None:
 def main() -> None:
     """Serve on a free port; the first line of the output is its number."""
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(Settings(database_url=f"sqlite:///{folder}/bench.sqlite3"), Knowledge.load(), extend=_extend)
+        app = create_app(Settings(database_url=f"sqlite:///{folder}/bench.sqlite3"), Knowledge.load(vignettes_later=True), extend=_extend)
         gc.collect()
         gc.freeze()  # as the service does (cds_hooks.app.from_environment)
         listening = socket.create_server(("127.0.0.1", 0), backlog=2048)

@@ -226,6 +226,7 @@ def from_environment() -> FastAPI:
         site=Site.load(settings.site_file),
         site_codes=settings.site_codes_file,
         expansion=found.rows(),
+        vignettes_later=settings.knowledge_dir is None,  # those of the package passed their tests; a site's own are looked at first
     )
     examples = OfRules(knowledge)
     gc.collect()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,12 +36,12 @@ class Examples(Protocol):
     """`rules.examples.Examples` has this, and so have the doubles in tests."""
 
     @property
-    def speaking(self) -> Sequence[tuple[str, Vignette | None]]:
+    def speaking(self) -> Iterable[tuple[str, Vignette | None]]:
         """Rules with a card and the vignette on which each speaks."""
         ...
 
     @property
-    def concluding(self) -> Sequence[tuple[str, Sequence[Vignette]]]:
+    def concluding(self) -> Iterable[tuple[str, Iterable[Vignette]]]:
         """Rules without a card and the vignettes of which one shows each at work."""
         ...
 
@@ -111,7 +111,7 @@ class Canary:
             self.metrics.canary_swept.set_to_current_time()
         log_event("canary", logging.ERROR if self.silent else logging.INFO, rules=sorted(self.silent))
 
-    async def _search(self, rule: str, vignettes: Sequence[Vignette]) -> frozenset[str]:
+    async def _search(self, rule: str, vignettes: Iterable[Vignette]) -> frozenset[str]:
         """Go through the vignettes until one shows the rule at work; later sweeps begin with that one."""
         known = self.shown_by.get(rule)
         for vignette in (*([known] if known else []), *vignettes):

@@ -6,39 +6,44 @@ first of the rules that build on it. The live canary of the service runs these (
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rules.check import record_of
 from rules.engine.interface import Budget
 from rules.findings import Evaluation
 from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
+from rules.rule_file import KnowledgeError
 
 __all__ = ["Examples"]
 
 
 class Examples:
-    """The vignettes of loaded rules and how to run one. Nothing is copied: they are those that the rules hold."""
+    """The vignettes of loaded rules and how to run one."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
-        watched = [rule for rule in knowledge.rules if rule.id not in knowledge.site.unwatched]
-        self.speaking: tuple[tuple[str, Vignette | None], ...] = tuple(
-            (rule.id, next(iter(_firing(rule)), None)) for rule in watched if rule.card is not None
-        )
-        """Rules with a card, each with the vignette on which it speaks, None when its file has none."""
-        above: dict[str, list[Rule]] = {rule.id: [] for rule in watched if rule.card is None}
+        self._watched = [rule for rule in knowledge.rules if rule.id not in knowledge.site.unwatched]
+        self._above: dict[str, list[Rule]] = {rule.id: [] for rule in self._watched if rule.card is None}
         for rule in knowledge.rules:
-            for name in knowledge.compiled.below(rule) & above.keys():
-                above[name].append(rule)
-        self.concluding: tuple[tuple[str, tuple[Vignette, ...]], ...] = tuple(
-            (name, tuple(vignette for rule in rules for vignette in _firing(rule))) for name, rules in above.items()
-        )
-        """Rules without a card, each with vignettes of other rules of which some must show it at work."""
+            for name in knowledge.compiled.below(rule) & self._above.keys():
+                self._above[name].append(rule)
         self._facts = {
             rule.id: {f"fact:{name}" for branch in rule.branches for name in branch.concludes}
             | {f"blocked:{name}" for branch in rule.branches for name in branch.blocks}
-            for rule in watched
+            for rule in self._watched
             if rule.card is None
         }
+
+    @property
+    def speaking(self) -> Iterator[tuple[str, Vignette | None]]:
+        """Rules with a card, each with the vignette on which it speaks, None when its file has none that can be read."""
+        return ((rule.id, next(_firing(rule), None)) for rule in self._watched if rule.card is not None)
+
+    @property
+    def concluding(self) -> Iterator[tuple[str, Iterator[Vignette]]]:
+        """Rules without a card, each with vignettes of other rules of which some must show it at work."""
+        return ((name, (vignette for rule in rules for vignette in _firing(rule))) for name, rules in self._above.items())
 
     def run(self, vignette: Vignette) -> tuple[Evaluation, frozenset[str]]:
         """The findings, and the rules without a card that concluded something. Raises EngineError as any evaluation does."""
@@ -48,5 +53,8 @@ class Examples:
         return evaluator.speaker.evaluation(world), concluded
 
 
-def _firing(rule: Rule) -> tuple[Vignette, ...]:
-    return tuple(vignette for vignette in rule.vignettes if vignette.expect == "fires")
+def _firing(rule: Rule) -> Iterator[Vignette]:
+    try:
+        yield from (vignette for vignette in rule.vignettes if vignette.expect == "fires")
+    except KnowledgeError:  # a file that was changed after its tests: the rule counts as silent
+        return

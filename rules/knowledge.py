@@ -80,9 +80,11 @@ class Knowledge:
         expansion: Iterable[Coded] = (),
         watchdog: bool = False,
         drafts: frozenset[str] = frozenset(),
+        vignettes_later: bool = False,
     ) -> Knowledge:
         """Read codes and rules (`folder`: rule files, default those of the package; `site_codes`: the site's own codes; `expansion`: what a
-        site's own vocabulary releases add to the code lists; `drafts`: ids of drafts that speak as if they were active, to try them out).
+        site's own vocabulary releases add to the code lists; `drafts`: ids of drafts that speak as if they were active, to try them out;
+        `vignettes_later`: they are read when somebody asks for them).
 
         Raises KnowledgeError, CodeListError or SiteCodesError with all problems.
         """
@@ -91,7 +93,7 @@ class Knowledge:
         site_map = read_site_codes(site_codes, Terminology(lists)) if site_codes is not None else ()
         terminology = Terminology(lists, site_map, expansion)
         sources = load_sources(HERE / "codes")
-        loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources))
+        loaded = load_rules(folder or HERE / "pathways", terminology, site, frozenset(sources), vignettes_later=vignettes_later)
         if loaded.problems:  # conditions that could not be read cannot be compiled
             raise KnowledgeError(loaded.problems)
         active = tuple(rule for rule in loaded.rules if rule.status == "active" or (rule.status == "draft" and rule.id in drafts))

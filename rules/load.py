@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ import tomli  # what became tomllib, compiled: reads all rules in less than half
 from rules.conditions import Reader
 from rules.findings import Evidence
 from rules.load_card import load_card
-from rules.model import STAGES, All, Branch, Card, Leaf, Node, Review, Rule, Vignette
+from rules.load_vignettes import Later, parted, read_vignettes
+from rules.model import STAGES, All, Branch, Card, Leaf, Node, Review, Rule
 from rules.patterns import Context, Pattern
 from rules.patterns.person import HOOKS
-from rules.rule_file import INDICATORS, RuleFile, summary
+from rules.rule_file import INDICATORS, KnowledgeError, RuleFile, summary
 from rules.site import Site
 from rules.tables import table_branches
 from rules.terminology import Terminology
@@ -36,15 +36,6 @@ TOP = {
 WHEN = {"all", "any", "unless", "unknown"}
 BRANCH = WHEN | {"id", "indicator", "summary", "line", "lines", "ask", "silent", "concludes", "blocks"}
 EVIDENCE = {"source", "says", "strength", "verified"}
-VIGNETTE = {"name", "on", "hook", "patient", "expect", "branch", "branches", "indicator", "suggests", "withholds", "blocks", "concludes"}
-
-
-class KnowledgeError(ValueError):
-    """The knowledge cannot be used; `problems` lists all of them."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__(f"{len(problems)} problems in the knowledge:\n" + "\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +47,8 @@ class Loaded:
     problems: tuple[str, ...]
 
 
-def load_rules(folder: Path, terminology: Terminology, site: Site, sources: frozenset[str]) -> Loaded:
-    """Read every `*.toml` under `folder`. Files beginning with "_" are skipped."""
+def load_rules(folder: Path, terminology: Terminology, site: Site, sources: frozenset[str], *, vignettes_later: bool = False) -> Loaded:
+    """Read every `*.toml` under `folder`; `vignettes_later`: only when they are asked for, problems of theirs come then."""
     patterns: dict[Leaf, Pattern] = {}
     rules: list[Rule] = []
     problems: list[str] = []
@@ -65,14 +56,16 @@ def load_rules(folder: Path, terminology: Terminology, site: Site, sources: froz
     for path in sorted(folder.rglob("*.toml")):
         name = path.relative_to(folder).as_posix()
         try:
-            data = tomli.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            text, vignettes = parted(text) if vignettes_later else (text, "")
+            data = tomli.loads(text)
         except (tomli.TOMLDecodeError, UnicodeDecodeError) as problem:
             problems.append(f"{name}: not readable as TOML: {problem}")
             continue
         pathway, stage = str(data.get("pathway")), str(data.get("stage"))
         lifelong = stage in {"safety", "monitoring"} or pathway in LIFELONG_PATHWAYS
         file = RuleFile(name, data, Reader(Context(terminology, site.thresholds, lifelong), patterns))
-        rule = _rule(file, path, terminology, site, sources)
+        rule = _rule(file, path, terminology, site, sources, vignettes)
         problems += file.problems + [f"{name}: {problem}" for problem in file.reader.problems]
         if rule.id in seen:
             problems.append(f"{name}: id: {rule.id!r} is also in {seen[rule.id]}")
@@ -81,7 +74,7 @@ def load_rules(folder: Path, terminology: Terminology, site: Site, sources: froz
     return Loaded(tuple(sorted(rules, key=lambda rule: rule.id)), patterns, tuple(problems))
 
 
-def _rule(file: RuleFile, path: Path, terminology: Terminology, site: Site, sources: frozenset[str]) -> Rule:
+def _rule(file: RuleFile, path: Path, terminology: Terminology, site: Site, sources: frozenset[str], vignettes: str) -> Rule:
     data = file.data
     file.keys("", data, TOP)
     identifier = file.text("", data, "id")
@@ -109,7 +102,7 @@ def _rule(file: RuleFile, path: Path, terminology: Terminology, site: Site, sour
     written = file.text("review.", review, "authored_by")
     if checked and checked == written:
         file.say("review.checked_by", "found the author; author and checker differ")
-    known = {branch.id for branch in branches}
+    known = frozenset(branch.id for branch in branches)
     for proposal in card.proposals if card else ():
         for branch in sorted(proposal.branches - known):
             file.say("card.suggestions.branches", f"found {branch!r}, expected one of {', '.join(sorted(known))}")
@@ -125,7 +118,7 @@ def _rule(file: RuleFile, path: Path, terminology: Terminology, site: Site, sour
         card=card,
         evidence=evidence,
         review=Review(written, checked, file.day("review.", review, "date"), file.day("review.", review, "next")),
-        vignettes=tuple(_vignette(file, number, entry, known) for number, entry in enumerate(file.tables("", data, "vignette"))),
+        vignettes=Later.of(file, known, vignettes) if vignettes else read_vignettes(file, known),
         area=Path(file.name).parent.as_posix(),
         line=file.text("", data, "line", ""),
         population=file.text("", data, "population", ""),
@@ -202,47 +195,6 @@ def _evidence(file: RuleFile, number: int, entry: Mapping[str, object], sources:
     return Evidence(
         source, file.text(where, entry, "says", ""), file.text(where, entry, "strength", ""), file.text(where, entry, "verified", "")
     )
-
-
-def _vignette(file: RuleFile, number: int, entry: Mapping[str, object], branches: set[str]) -> Vignette:
-    where = f"vignette[{number}]."
-    file.keys(where, entry, VIGNETTE)
-    branch = entry.get("branch")
-    if branch is not None and branch not in branches:
-        file.say(f"{where}branch", f"found {branch!r}, expected one of {', '.join(sorted(branches))}")
-    exactly = file.texts(where, entry, "branches")
-    for name in exactly:
-        if name not in branches:
-            file.say(f"{where}branches", f"found {name!r}, expected some of {', '.join(sorted(branches))}")
-    indicator = entry.get("indicator")
-    if indicator is not None:
-        file.choice(where, entry, "indicator", INDICATORS)
-    return Vignette(
-        name=file.text(where, entry, "name"),
-        on=file.day(where, entry, "on"),
-        hook=file.choice(where, entry, "hook", HOOKS),
-        patient=shared(file.table(where, entry, "patient")),
-        expect=file.choice(where, entry, "expect", ("fires", "asks", "silent")),  # type: ignore[arg-type]
-        branch=str(branch) if branch is not None else None,
-        indicator=indicator,  # type: ignore[arg-type]
-        suggests=file.texts(where, entry, "suggests"),
-        withholds=file.texts(where, entry, "withholds"),
-        branches=exactly,
-        blocks=file.texts(where, entry, "blocks") if "blocks" in entry else None,
-        concludes=file.texts(where, entry, "concludes") if "concludes" in entry else None,
-    )
-
-
-def shared(value: Any) -> Any:  # noqa: ANN401 - what TOML holds
-    """The same, with each text that comes again held once: names and codes repeat in thousands of vignettes."""
-    match value:
-        case str():
-            return sys.intern(value)
-        case list():
-            return [shared(one) for one in value]
-        case dict():
-            return {sys.intern(name): shared(one) for name, one in value.items()}
-    return value
 
 
 def load_sources(folder: Path) -> Mapping[str, Mapping[str, str]]:

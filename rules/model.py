@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -210,7 +210,7 @@ class Rule:
     card: Card | None
     evidence: tuple[Evidence, ...]
     review: Review
-    vignettes: tuple[Vignette, ...]
+    vignettes: Sequence[Vignette]
     area: str = ""
     line: str = ""
     population: str = ""

@@ -9,10 +9,18 @@ from datetime import date
 
 from rules.conditions import Reader
 
-__all__ = ["INDICATORS", "RuleFile", "summary"]
+__all__ = ["INDICATORS", "KnowledgeError", "RuleFile", "summary"]
 
 INDICATORS = ("critical", "warning", "info")
 SUMMARY_LIMIT = 140
+
+
+class KnowledgeError(ValueError):
+    """The knowledge cannot be used; `problems` lists all of them."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(f"{len(problems)} problems in the knowledge:\n" + "\n".join(problems))
+        self.problems = problems
 
 
 @dataclass(slots=True)

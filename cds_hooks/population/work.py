@@ -93,7 +93,7 @@ def screen_rows(rows: Iterable[tuple[str, str, str, bytes, str]], *, setup: Setu
 @lru_cache(maxsize=1)  # a worker process serves many tasks; loading takes seconds
 def _ready(setup: Setup) -> tuple[Screener, Renderer]:
     def load() -> Knowledge:
-        return Knowledge.load(setup.rules, engine=setup.engine, site=Site.load(setup.site))
+        return Knowledge.load(setup.rules, engine=setup.engine, site=Site.load(setup.site), vignettes_later=setup.rules is None)
 
     screener = Screener(load, hook=setup.hook, as_of=setup.as_of, exported=setup.exported)
     knowledge = screener.knowledge

@@ -249,7 +249,7 @@ def test_every_active_rule_of_the_package_speaks_on_its_example_in_the_service()
     bird = Canary(Examples(knowledge), Renderer("http://x", "1", words=knowledge.in_words), Turns(8), Metrics(), minutes=15)
     asyncio.run(bird.sweep())
     assert bird.problems == ()
-    assert len(bird.examples.speaking) + len(bird.examples.concluding) == len(knowledge.rules)
+    assert len([*bird.examples.speaking, *bird.examples.concluding]) == len(knowledge.rules)
 
 
 def test_a_site_that_silences_a_rule_is_told_and_may_say_that_it_means_it(tmp_path: Path) -> None:
