@@ -26,6 +26,7 @@ __all__ = [
     "is_draft",
     "odd_requests",
     "patient",
+    "patient_names",
     "patients",
     "request_body",
     "request_names",
@@ -112,10 +113,15 @@ def _read(name: str) -> PatientFixture:
     return PatientFixture(name, about["who"], about["on"], MappingProxyType(hooks), bundle)
 
 
+def patient_names() -> tuple[str, ...]:
+    """Return the names of all invented patients, in order."""
+    files = (resources.files(__name__) / "patients").iterdir()
+    return tuple(sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json")))
+
+
 def patients() -> tuple[PatientFixture, ...]:
     """Return all invented patients, by name."""
-    files = (resources.files(__name__) / "patients").iterdir()
-    return tuple(_read(name) for name in sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json")))
+    return tuple(map(_read, patient_names()))
 
 
 def patient(name: str) -> PatientFixture:

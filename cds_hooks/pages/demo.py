@@ -22,7 +22,7 @@ from cds_hooks.pages.page import Pages
 from cds_hooks.pages.people import Group, groups
 from cds_hooks.pages.record import OpenRecord, from_bundle, from_fixture, prefetch
 from cds_hooks.pages.why import explain
-from fhir_fixtures import PatientFixture, patients
+from fhir_fixtures import patient, patient_names
 from rules.knowledge import Knowledge
 
 __all__ = ["Demo"]
@@ -33,23 +33,22 @@ SCRIPT_SAFE = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))  # JS
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Everything the demo pages need; the invented patients and the lists are made once."""
+    """Everything the demo pages need; the lists are made once, an invented patient is read when the chart is opened."""
 
     parts: Parts
     knowledge: Knowledge
     pages: Pages
     clock: Callable[[], datetime]
-    everyone: Mapping[str, PatientFixture]
+    names: frozenset[str]
     people: tuple[Group, ...]
     catalogue: Catalogue
 
     @classmethod
     def load(cls, parts: Parts, knowledge: Knowledge, pages: Pages, clock: Callable[[], datetime]) -> Demo:
         """Read the invented patients, and list them and what can be ordered."""
-        everyone = patients()
+        names = patient_names()
         terminology = knowledge.terminology
-        by_name = {fixture.name: fixture for fixture in everyone}
-        return cls(parts, knowledge, pages, clock, by_name, groups(everyone, terminology), catalogue(terminology))
+        return cls(parts, knowledge, pages, clock, frozenset(names), groups(map(patient, names), terminology), catalogue(terminology))
 
     async def open_chart(self, request: Request) -> Response:
         """GET /: the list of patients, and one chart when `patient` names it."""
@@ -57,10 +56,9 @@ class Demo:
         name = request.query_params.get("patient", "")
         if not name:
             return self._page(None)
-        fixture = self.everyone.get(name)
-        if fixture is None:
+        if name not in self.names:
             return self._page(None, status=404, trouble="There is no invented patient of that name. Choose one from the list.")
-        return self._page(from_fixture(fixture.moved_to(self.clock().date())), chosen=name)
+        return self._page(from_fixture(patient(name).moved_to(self.clock().date())), chosen=name)
 
     async def paste(self, request: Request) -> Response:
         """POST /: the chart of a pasted Bundle; it is shown, not kept."""
