@@ -53,7 +53,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"order"}),
     "appointment": frozenset({"appointment"}),
     "preparation": frozenset({"procedure"}),
-    "encounter": frozenset({"encounter", "appointment"}),
+    "encounter": frozenset({"encounter"}),
     "plan": frozenset({"plan", "goal", "flag"}),
     "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
@@ -301,14 +301,8 @@ class Judge:
         return last.end >= record.as_of and (self.ahead is None or first.start <= self.ahead.after(record.as_of))
 
     def encounter(self, event: Event, record: Record) -> Truth:
-        """Finished (or with the given status) in the window, or longer ago than `over`.
-
-        An Appointment that was fulfilled is a visit that took place; what it was like (status, class) only an Encounter says.
-        """
-        if event.kind == "appointment":
-            if event.origin is not Origin.RECORD or event.status != "fulfilled" or self.statuses or self.tags:
-                return False
-        elif event.status not in (self.statuses or {"finished"}) or (self.tags and not event.tags & self.tags):
+        """Finished (or with the given status) in the window, or longer ago than `over`."""
+        if event.status not in (self.statuses or {"finished"}) or (self.tags and not event.tags & self.tags):
             return False
         seen = event.end or event.when
         if self.over is None:
