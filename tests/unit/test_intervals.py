@@ -127,3 +127,18 @@ def shown(interval: Interval) -> str:
 def test_what_took_place_inside_the_interval_is_not_proposed_again(interval: Interval) -> None:
     problem = shown(interval)
     assert bool(problem) is (str(interval) in NOT_ALONE), problem
+
+
+def test_the_documentation_names_what_can_only_be_read_with_a_sites_own_code() -> None:
+    words = knowledge().terminology
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "proposed-again.md").read_text(encoding="utf-8")
+    rows = {
+        line.split("`")[1]: set(line.split("|")[3].replace("`", "").replace(",", " ").split())
+        for line in page.split("\n")
+        if line[:3] == "| `"
+    }
+    without: dict[str, set[str]] = {}
+    for one in intervals():
+        if not any(words.codings(name) for name in words.expand(one.concept)):
+            without.setdefault(one.concept, set()).add(one.rule)
+    assert rows == without
