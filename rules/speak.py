@@ -263,7 +263,7 @@ class Speaker:
         elif proposal.is_drug:
             reason = self.reaction(proposal.concept, world.record)
         if reason is None and not urgent:
-            reason = arranged(proposal, world.record)
+            reason = arranged(proposal, world.record, rule)
         return (rule.id, reason) if reason else None
 
     def rests_on_a_name(self, proposal: Proposal, branches: list[Branch], world: World) -> bool:

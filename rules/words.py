@@ -115,6 +115,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "recorded_age_below": "recorded younger than {}",
     "onset_before": "onset more than {} ago",
     "onset_within": "onset in the last {}",
+    "fulfilled": "an Appointment that was kept counts: {}",
     "over": "over {}",
     "placed": "a completed Procedure without a stated end counts: {}",
     "pred_above": "above {} mg prednisone-equivalent a day",

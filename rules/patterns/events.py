@@ -28,7 +28,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
-    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first"}),
+    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "fulfilled"}),
     "plan": frozenset({"is", "within", "tags"}),
     "device": frozenset({"is", "placed"}),
     "answer": frozenset({"is", "within", "yes"}),
@@ -53,7 +53,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"order"}),
     "appointment": frozenset({"appointment"}),
     "preparation": frozenset({"procedure"}),
-    "encounter": frozenset({"encounter"}),
+    "encounter": frozenset({"encounter", "appointment"}),
     "plan": frozenset({"plan", "goal", "flag"}),
     "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
@@ -216,6 +216,7 @@ class Judge:
     over: Duration | None
     yes: bool
     placed: bool
+    fulfilled: bool
     first: Names | None
     after_diagnosis: Names
     after_last: Names
@@ -301,8 +302,11 @@ class Judge:
         return last.end >= record.as_of and (self.ahead is None or first.start <= self.ahead.after(record.as_of))
 
     def encounter(self, event: Event, record: Record) -> Truth:
-        """Finished (or with the given status) in the window, or longer ago than `over`."""
-        if event.status not in (self.statuses or {"finished"}) or (self.tags and not event.tags & self.tags):
+        """Finished (or with the given status) in the window, or longer ago than `over`; with `fulfilled` also a kept Appointment."""
+        if event.kind == "appointment":
+            if not self.fulfilled or event.status != "fulfilled" or event.origin is not Origin.RECORD:
+                return False
+        elif event.status not in (self.statuses or {"finished"}) or (self.tags and not event.tags & self.tags):
             return False
         seen = event.end or event.when
         if self.over is None:
@@ -334,6 +338,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         duration(context, table["over"]) if "over" in table else None,
         table.get("yes", True) is True,
         table.get("placed") is True,
+        table.get("fulfilled") is True,
         context.names(table["since_first"]) if "since_first" in table else None,
         *(context.names(table[key]) if key in table else frozenset() for key in NAMED),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cds_hooks.pages.leaflets import FOLDER
 from fhir_fixtures import patient
 from fhir_fixtures.requests_for import request_for
 from tests.pages.conftest import Site
+from tests.unit.test_arranged import found, knowledge
 
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md"))}
 
@@ -53,3 +55,24 @@ def test_a_card_links_to_the_leaflet_of_the_disease(site: Site) -> None:
 def test_every_leaflet_is_linked_by_some_rule() -> None:
     files = (path.read_text(encoding="utf-8") for path in (Path(rules.__file__).parent / "pathways").rglob("*.toml"))
     assert {name for text in files for name in re.findall(r'^page = "([^"]+)"', text, re.MULTILINE)} == set(TEXTS)
+
+
+def test_whoever_is_told_of_any_neuromuscular_disease_gets_the_leaflet_of_its_group() -> None:
+    words = knowledge().terminology
+    rule = knowledge().rule("edu-education")
+    assert rule is not None
+    example = rule.vignettes[0]
+    groups = {
+        "motor-neuron-diseases": words.expand("motor-neuron-disease"),
+        "neuropathies": words.expand("hereditary-neuropathy") | words.expand("immune-neuropathy"),
+        "neuromuscular-junction-diseases": words.expand("neuromuscular-junction-disorder"),
+        "muscle-diseases": words.expand("myopathy"),
+    }
+    told: dict[str, set[str]] = {}
+    for name in sorted(words.expand("vs-nmd")):
+        if words.codings(name):
+            finding = found(rule, replace(example, patient={**example.patient, "diagnoses": [{"concept": name, "onset": "-30 days"}]}))
+            told[name] = set(finding.leaflets if finding is not None else ())
+    assert {name for name, pages in told.items() if not pages} == set()
+    assert {name for name, pages in told.items() if not pages >= {page for page, members in groups.items() if name in members}} == set()
+    assert len(told) > 40

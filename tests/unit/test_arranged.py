@@ -11,6 +11,7 @@ import pytest
 from rules.check import record_of
 from rules.engine.interface import Budget
 from rules.findings import Finding
+from rules.interval import interval_of
 from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
 
@@ -86,6 +87,29 @@ def test_what_is_left_out_stands_on_the_card_with_the_reason() -> None:
     finding = found(rule, with_entry(vignette, "orders", concept, {"status": "active", "when": "-10 days"}))
     assert finding is not None
     assert [one.reason for one in finding.withheld] == ["is ordered already"]
+
+
+@pytest.mark.parametrize("section", ["orders", "procedures"])
+@pytest.mark.parametrize(("days", "again"), [(20, False), (364, False), (367, True)])
+def test_a_referral_completed_inside_the_interval_of_the_rule_is_not_proposed_again(section: str, days: int, again: bool) -> None:
+    rule, vignette, concept = next(one for one in examples() if one[0].id == "dx-exertional-cramps")  # a neurology visit counts 365 days
+    entry = {"status": "completed", "when": f"-{days} days"}
+    finding = found(rule, with_entry(vignette, section, concept, entry))
+    assert finding is not None
+    assert (concept in referrals(finding)) is again
+    assert [one.reason for one in finding.withheld] == ([] if again else ["was completed inside the interval of this rule"])
+
+
+def test_no_rule_with_an_interval_proposes_a_referral_that_was_completed_inside_it() -> None:
+    again, tried = [], 0
+    for rule, vignette, concept in examples():
+        interval = interval_of(rule)
+        if interval is not None:
+            tried += 1
+            ordered = with_entry(vignette, "orders", concept, {"status": "completed", "when": "-20 days"})
+            again += [f"{rule.id}: {concept}"] if concept in referrals(found(rule, ordered)) else []
+    assert not again
+    assert tried > 40
 
 
 def test_an_emergency_is_proposed_in_spite_of_an_order() -> None:
