@@ -110,3 +110,15 @@ def test_a_pair_of_drugs_is_seen_whichever_of_them_is_new(rule_id: str) -> None:
         assert silent, "speaks both ways now: take it off the list"
     else:
         assert silent == ()
+
+
+@pytest.mark.parametrize("rule_id", [name for name in rules_that_read_drafts() if name.startswith("ddi-")])
+def test_a_drug_that_was_stopped_long_ago_is_no_partner(rule_id: str) -> None:
+    rule = knowledge().rule(rule_id)
+    assert rule is not None
+    for vignette, new, old, others in pairs(rule):
+        past = {"concept": name(old), "status": "stopped", "since": "-4 years", "until": "-3 years"}
+        asked = replace(vignette, patient={**vignette.patient, "drafts": [new], "medications": [*others, past]})
+        findings = knowledge().evaluator.evaluate(record_of(knowledge(), asked), UNHURRIED).findings
+        levels = {finding.indicator for finding in findings if finding.rule.id == rule_id}
+        assert levels <= {"info"}, f"{vignette.name}: {name(old)} stopped"
