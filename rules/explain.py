@@ -26,7 +26,7 @@ class Reasons:
     because: dict[Because, None] = field(default_factory=dict)
     chain: dict[ChainStep, None] = field(default_factory=dict)
     missing: dict[NotChecked, None] = field(default_factory=dict)
-    drafts: dict[str, None] = field(default_factory=dict)
+    drafts: dict[str, set[str]] = field(default_factory=dict)  # each with what of it a condition named
     seen: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -79,7 +79,7 @@ class Explainer:
                 reasons.because.update(named(verdict.support))
                 for support in verdict.support:
                     if support.fact.startswith(("draft:", "stop_draft:")) and support.ref:
-                        reasons.drafts[support.ref] = None
+                        reasons.drafts.setdefault(support.ref, set()).add(support.fact.partition(":")[2])
             case Derived(kind, name, answers) if not answers or "present" in answers:
                 self.conclusions(f"{kind}:{name}", world, reasons)
             case Derived(kind, name, answers) if "unknown" in answers and world.truth(f"{kind}:{name}") is None:

@@ -30,7 +30,7 @@ CARD = {
     "suggestions",
 }
 TREATMENTS = "treatment-services"
-SUGGESTION = {"id", "label", "branches", "when", "resource", "recommended", "order"}
+SUGGESTION = {"id", "label", "branches", "when", "resource", "recommended", "order", "drafts"}
 RESOURCE = {"resourceType", "concept", "text", "reason", "due"}
 
 
@@ -92,6 +92,14 @@ def _proposal(file: RuleFile, number: int, entry: Mapping[str, object], terminol
                 terminology.expand(concept)
             except KeyError:
                 file.say(f"{where}resource.concept", f"found {concept!r}, expected a concept{terminology.did_you_mean(concept)}")
+    removes: set[str] = set()
+    for name in file.texts(where, entry, "drafts"):
+        try:
+            removes |= terminology.expand(name)
+        except KeyError:
+            file.say(f"{where}drafts", f"found {name!r}, expected a concept{terminology.did_you_mean(name)}")
+    if "drafts" in entry and action != "delete":
+        file.say(f"{where}drafts", 'expected only beside order = "delete"')
     node = file.reader.node(f"{where}when", entry["when"]) if "when" in entry else None
     kind, wanted = resource.get("resourceType"), resource.get("concept")
     service = isinstance(wanted, str) and terminology.knows(TREATMENTS) and wanted in terminology.expand(TREATMENTS)
@@ -99,6 +107,7 @@ def _proposal(file: RuleFile, number: int, entry: Mapping[str, object], terminol
         label=file.text(where, entry, "label"),
         action="delete" if action == "delete" else "create",
         resource=resource,
+        removes=frozenset(removes),
         branches=frozenset(file.texts(where, entry, "branches")),
         when=node,
         recommended=entry.get("recommended") is True,

@@ -119,7 +119,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A suggestion as the rule file states it. `action` create proposes `resource`; delete removes the offending draft.
+    """A suggestion as the rule file states it. `action` create proposes `resource`; delete removes the offending draft, of `removes` only
+    (any when empty).
 
     `treats`: a drug or a treatment service (value set `treatment-services`), which a question never proposes.
     """
@@ -127,6 +128,7 @@ class Proposal:
     label: str
     action: Literal["create", "delete"]
     resource: Mapping[str, object]
+    removes: frozenset[str] = frozenset()
     branches: frozenset[str] = frozenset()
     when: Node | None = None
     recommended: bool = False

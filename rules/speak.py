@@ -210,6 +210,17 @@ class Speaker:
             place = max(0, place - 1)
         return LEVELS[place]
 
+    def deletions(self, proposal: Proposal, world: World, branches: list[Branch]) -> Iterable[Suggestion]:
+        """One for each draft that made the proposal's branches fire; several are told apart by their names."""
+        reasons = Reasons()
+        for branch in branches:
+            if not proposal.branches or branch.id in proposal.branches:
+                self.explainer.why(branch.include, world, reasons)
+        offending = {ref: named for ref, named in reasons.drafts.items() if not proposal.removes or named & proposal.removes}
+        for ref, named in offending.items():
+            label = f"{proposal.label}: {self.terminology.label(min(named))}" if len(offending) > 1 else proposal.label
+            yield Suggestion(label, "delete", None, ref, None, proposal.recommended)
+
     def suggestions(
         self,
         rule: Rule,
@@ -232,8 +243,7 @@ class Speaker:
             if proposal.when is not None and self.compiled.whens[proposal.when] not in world.sure:
                 continue
             if proposal.action == "delete":
-                for draft in reasons.drafts if not asks else ():
-                    yield Suggestion(proposal.label, "delete", None, draft, None, proposal.recommended)
+                yield from () if asks else self.deletions(proposal, world, branches)
                 continue
             if proposal.treats and asks:
                 continue

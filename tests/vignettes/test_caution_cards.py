@@ -1,0 +1,61 @@
+"""The cards of the caution table and of a block: one card for each grade, worst first; what a block removes is named with its reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+
+from cds_hooks.cards import Renderer
+from rules.check import UNHURRIED
+from rules.extract import Input, extract
+from rules.facts import Origin
+from rules.findings import Evaluation
+from rules.knowledge import Knowledge
+from rules.vignette import build
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GRADES = {
+    "dd-mg-contraindicated": ["telithromycin", "quinine"],
+    "dd-mg-avoid": ["erythromycin", "azithromycin"],
+    "dd-mg-caution": ["metoprolol", "verapamil"],
+}
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Load the rules once."""
+    return Knowledge.load()
+
+
+def evaluation(hook: str, **patient: object) -> Evaluation:
+    """The findings for a short patient."""
+    scene = build({"age": 50, "gender": "male", **patient}, on=NOON.date(), hook=hook, terminology=knowledge().terminology)
+    inputs = [Input(one) for one in scene.resources] + [Input(one, Origin.DRAFT) for one in scene.drafts]
+    record = extract(inputs, terminology=knowledge().terminology, as_of=NOON, hook=hook, unread={})
+    return knowledge().evaluator.evaluate(record, UNHURRIED)
+
+
+def test_several_drugs_of_the_caution_table_make_one_card_for_each_grade_worst_first() -> None:
+    drafts = [drug for drugs in GRADES.values() for drug in drugs]
+    told = evaluation("order-sign", diagnoses=["myasthenia-gravis"], drafts=drafts)
+    cards = [
+        (rule.id, card) for card in Renderer("https://cds.example.org", "1").render(told, "p") for rule in card.rules if rule.id in GRADES
+    ]
+    assert [(rule, card.indicator) for rule, card in cards] == list(zip(GRADES, ("critical", "warning", "info"), strict=True))
+    for rule, card in cards:
+        assert all(drug in str(card.body["detail"]) for drug in GRADES[rule])
+
+
+def test_a_blocked_drug_is_in_no_suggestion_and_the_card_says_which_rule_removed_it_and_why() -> None:
+    told = evaluation(
+        "patient-view",
+        diagnoses=["generalised-myasthenia"],
+        medications=[{"concept": "prednisone", "mg_per_day": 15, "since": "-120 days"}, "allopurinol"],
+        labs=[{"concept": name, "answer": "normal-metaboliser", "when": "-60 days"} for name in ("tpmt", "nudt15")],
+    )
+    [finding] = [one for one in told.findings if one.rule.id == "mg-nonsteroidal-is"]
+    assert "azathioprine" not in {one.concept for one in finding.suggestions}
+    [removed] = [one for one in finding.withheld if one.rule == "ddi-aza-xanthine-oxidase"]
+    detail = "\n".join(str(card.body["detail"]) for card in Renderer("https://cds.example.org", "1").render(told, "p"))
+    assert "Not proposed" in detail
+    assert removed.reason in detail

@@ -1,0 +1,81 @@
+"""A suggestion that removes an order names a draft of this very call, and the drug that is meant."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from rules.check import UNHURRIED, record_of
+from rules.knowledge import Knowledge
+from rules.model import Vignette
+from rules.terminology import Terminology
+from rules.vignette import build
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Load the rules once."""
+    return Knowledge.load()
+
+
+def deletions(rule_id: str, vignette: Vignette) -> dict[str, str]:
+    """What the rule offers to remove for a vignette: label by target."""
+    findings = knowledge().evaluator.evaluate(record_of(knowledge(), vignette), UNHURRIED).findings
+    return {
+        one.target or "": one.label
+        for finding in findings
+        if finding.rule.id == rule_id
+        for one in finding.suggestions
+        if one.kind == "delete"
+    }
+
+
+def drafts_of(vignette: Vignette) -> dict[str, str]:
+    """The drafts of the call: what stands in the rule file by reference."""
+    terminology: Terminology = knowledge().terminology
+    drafts = build(vignette.patient, on=vignette.on, hook=vignette.hook, terminology=terminology).drafts
+    listed = vignette.patient["drafts"]
+    assert isinstance(listed, list)
+    named = [str(one.get("concept", "") if isinstance(one, dict) else one) for one in listed]
+    return {f"{draft['resourceType']}/{draft['id']}": name for draft, name in zip(drafts, named, strict=True)}
+
+
+def rules_that_remove() -> list[str]:
+    return [rule.id for rule in knowledge().rules if rule.card and any(one.action == "delete" for one in rule.card.proposals)]
+
+
+@pytest.mark.parametrize("rule_id", rules_that_remove())
+def test_only_a_draft_of_the_call_that_is_meant_is_offered_for_removal(rule_id: str) -> None:
+    rule = knowledge().rule(rule_id)
+    assert rule is not None
+    assert rule.card is not None
+    meant = [one.removes for one in rule.card.proposals if one.action == "delete"]
+    offered = 0
+    for vignette in rule.vignettes:
+        if vignette.hook not in rule.hooks or vignette.expect != "fires":
+            continue
+        found = deletions(rule_id, vignette)
+        offered += len(found)
+        for target in found:
+            name = drafts_of(vignette)[target]
+            assert any(not names or knowledge().terminology.expand(name) & names for names in meant), f"{vignette.name}: {name}"
+    assert offered, "no vignette has an order that is offered for removal"
+
+
+def vignette_of(rule_id: str, name: str) -> Vignette:
+    rule = knowledge().rule(rule_id)
+    assert rule is not None
+    return next(one for one in rule.vignettes if one.name == name)
+
+
+def test_a_vaccine_and_a_drug_signed_together_the_vaccine_is_offered_for_removal() -> None:
+    vignette = vignette_of("live-vaccine-on-immunosuppression", "vaccine and azathioprine signed together")
+    drafts = drafts_of(vignette)
+    assert len(drafts) == 2
+    assert [drafts[target] for target in deletions("live-vaccine-on-immunosuppression", vignette)] == ["live-vaccine-mmr"]
+
+
+def test_of_two_drafts_each_label_says_which_one_goes() -> None:
+    found = deletions("ddi-mtx-trimethoprim", vignette_of("ddi-mtx-trimethoprim", "both drafted"))
+    assert sorted(found.values()) == ["Cancel the drafted drug: methotrexate", "Cancel the drafted drug: trimethoprim"]

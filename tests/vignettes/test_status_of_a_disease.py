@@ -1,0 +1,100 @@
+"""What an unconfirmed or a quiet disease changes, for every firing vignette of the immunotherapy rules.
+
+Only vignettes whose diagnoses are plain (confirmed and active) are asked again, with every diagnosis changed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+import pytest
+
+from rules.check import UNHURRIED, record_of
+from rules.findings import Finding
+from rules.knowledge import Knowledge
+from rules.model import Rule, Vignette
+
+LEVELS: Final = ("info", "warning", "critical")
+
+IN_REMISSION_TOO: Final = {
+    "mg-pregnancy": "plans a pregnancy; the specification takes myasthenia in remission too",
+    "statin-myopathy-nonimmune": "weakness on a statin or a raised CK is enough, without the diagnosis",
+}
+NOT_IN_REMISSION: Final = {
+    "dd-denervation-succinylcholine": "critical illness and disabling CIDP count while they are active; the other diseases at any time"
+}
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Load the rules once."""
+    return Knowledge.load()
+
+
+def rules_of(start: str = "", stage: str = "") -> list[str]:
+    """Ids of the immunotherapy rules with a card."""
+    return [
+        rule.id
+        for rule in knowledge().rules
+        if rule.card and rule.pathway == "immunosuppressive" and rule.id.startswith(start) and stage in ("", rule.stage)
+    ]
+
+
+def rule_of(rule_id: str) -> Rule:
+    rule = knowledge().rule(rule_id)
+    assert rule is not None
+    return rule
+
+
+def said(rule: Rule, vignette: Vignette) -> Finding | None:
+    """What the rule says about the patient of a vignette."""
+    findings = knowledge().evaluator.evaluate(record_of(knowledge(), vignette), UNHURRIED).findings
+    return next((finding for finding in findings if finding.rule.id == rule.id), None)
+
+
+def with_diagnoses(rule: Rule, **status: str) -> Iterator[tuple[Vignette, Finding | None]]:
+    """The rule's firing vignettes, each with what it says once every diagnosis has another status."""
+    for vignette in rule.vignettes:
+        diagnoses = vignette.patient.get("diagnoses")
+        if vignette.expect != "fires" or not isinstance(diagnoses, list) or not diagnoses:
+            continue
+        entries = [one if isinstance(one, dict) else {"concept": one} for one in diagnoses]
+        if any({"verification", "clinical", "code"} & set(one) for one in entries):
+            continue
+        patient = {**vignette.patient, "diagnoses": [{**one, **status} for one in entries]}
+        yield vignette, said(rule, replace(vignette, patient=patient))
+
+
+@pytest.mark.parametrize("rule_id", rules_of(stage="pathway"))
+def test_an_unconfirmed_disease_proposes_no_drug(rule_id: str) -> None:
+    for vignette, finding in with_diagnoses(rule_of(rule_id), verification="provisional"):
+        proposed = [one.resource or {} for one in finding.suggestions] if finding else []
+        assert "MedicationRequest" not in {one.get("resourceType") for one in proposed}, vignette.name
+
+
+@pytest.mark.parametrize("rule_id", rules_of(stage="pathway"))
+def test_a_disease_in_remission_starts_no_pathway(rule_id: str) -> None:
+    fired = [one.name for one, finding in with_diagnoses(rule_of(rule_id), clinical="remission") if finding and not finding.asks]
+    assert bool(fired) == (rule_id in IN_REMISSION_TOO), fired
+
+
+@pytest.mark.parametrize("rule_id", rules_of(start="dd-"))
+def test_a_caution_stays_in_remission(rule_id: str) -> None:
+    lost = [one.name for one, finding in with_diagnoses(rule_of(rule_id), clinical="remission") if not finding or finding.asks]
+    assert bool(lost) == (rule_id in NOT_IN_REMISSION), lost
+
+
+@pytest.mark.parametrize("rule_id", rules_of(start="dd-"))
+def test_an_unconfirmed_disease_lowers_a_caution_unless_the_specification_keeps_it(rule_id: str) -> None:
+    rule = rule_of(rule_id)
+    assert rule.card is not None
+    same = []
+    for vignette, finding in with_diagnoses(rule, verification="provisional"):
+        confirmed = said(rule, vignette)
+        assert confirmed is not None
+        if finding is not None and LEVELS.index(finding.indicator) >= max(1, LEVELS.index(confirmed.indicator)):
+            same.append(vignette.name)
+    assert bool(same) == rule.card.keep_level, same
