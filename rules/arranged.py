@@ -13,6 +13,7 @@ ORDERED = "is ordered already"
 BOOKED = "an appointment for it is booked"
 COMPLETED = "was completed inside the interval of this rule"
 REFERRAL = "referral-"  # `referral-neurology` is the order of a visit to `neurology`, which an Appointment states
+VISITS = {"referral-pain-management": "pain-service", "referral-palliative-care": "palliative"}  # where the names differ by more
 
 
 def arranged(proposal: Proposal, record: Record, rule: Rule) -> str | None:
@@ -21,7 +22,7 @@ def arranged(proposal: Proposal, record: Record, rule: Rule) -> str | None:
     concept = proposal.concept
     if concept is None or proposal.resource.get("resourceType") not in ("ServiceRequest", "Appointment"):
         return None
-    visit = {concept, concept.removeprefix(REFERRAL)}
+    visit = {concept, VISITS.get(concept, concept.removeprefix(REFERRAL))}
     for event in record.events:
         if event.kind == "order" and concept in event.concepts and _runs(event):
             return ORDERED

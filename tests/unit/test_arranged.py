@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from rules.arranged import VISITS
 from rules.check import record_of
 from rules.engine.interface import Budget
 from rules.findings import Finding
@@ -55,8 +56,12 @@ def examples() -> Iterator[tuple[Rule, Vignette, str]]:
                 break
 
 
+def visit(concept: str) -> str:
+    return VISITS.get(concept, concept.removeprefix("referral-"))
+
+
 def with_entry(vignette: Vignette, section: str, concept: str, entry: Mapping[str, object]) -> Vignette:
-    name = concept.removeprefix("referral-") if section == "appointments" else concept
+    name = visit(concept) if section == "appointments" else concept
     entries = [*vignette.patient.get(section, []), {"concept": name, **entry}]  # type: ignore[misc]
     return replace(vignette, patient={**vignette.patient, section: entries})
 
@@ -66,13 +71,19 @@ def test_no_rule_proposes_a_referral_that_is_ordered_or_booked() -> None:
     tried = 0
     for rule, vignette, concept in examples():
         for how, (section, entry) in ENTRIES.items():
-            if section == "appointments" and not knowledge().terminology.knows(concept.removeprefix("referral-")):
+            if section == "appointments" and not knowledge().terminology.knows(visit(concept)):
                 continue
             tried += 1
             if concept in referrals(found(rule, with_entry(vignette, section, concept, entry))):
                 again.append(f"{rule.id}: {concept} in spite of {how}")
     assert not again
     assert tried > 150
+
+
+def test_the_names_of_visits_that_differ_from_those_of_their_referrals_are_names() -> None:
+    for referral, name in VISITS.items():
+        assert knowledge().terminology.knows(referral)
+        assert knowledge().terminology.knows(name)
 
 
 @pytest.mark.parametrize("how", sorted(NOT_YET))
