@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from rules.knowledge import Knowledge
+from tests.support.spoken import on_reference as knowledge
 from tools.pain_classes import CLASSES, FACTS, Fact, added
 
 CELLS = [(fact, name) for fact in FACTS for name in CLASSES]
@@ -19,12 +17,6 @@ WITHOUT_RULE = {
     ("Heart failure", "Carbamazepine group"),
     ("Heart failure", "Gabapentinoid"),
 }
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once for all tests of this file."""
-    return Knowledge.load(engine="reference")
 
 
 @pytest.mark.parametrize(("fact", "name"), CELLS, ids=[f"{fact.name}-{name}" for fact, name in CELLS])

@@ -7,17 +7,11 @@ from functools import cache
 import pytest
 
 from fhir_fixtures import patients
-from rules.knowledge import Knowledge
+from tests.support.spoken import on_reference as knowledge
 from tools.seed import WHOLE, claims
 
 ROWS = claims()
 ITEMS = sorted({item for row in ROWS for item in row["covered_by"].split(";")} - set(WHOLE))
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once for all tests of this file."""
-    return Knowledge.load(engine="reference")
 
 
 @cache

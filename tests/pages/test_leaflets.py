@@ -13,7 +13,8 @@ from cds_hooks.pages.leaflets import FOLDER
 from fhir_fixtures import patient
 from fhir_fixtures.requests_for import request_for
 from tests.pages.conftest import Site
-from tests.unit.test_arranged import found, knowledge
+from tests.support.spoken import on_reference as knowledge
+from tests.support.spoken import said
 
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md"))}
 
@@ -71,7 +72,9 @@ def test_whoever_is_told_of_any_neuromuscular_disease_gets_the_leaflet_of_its_gr
     told: dict[str, set[str]] = {}
     for name in sorted(words.expand("vs-nmd")):
         if words.codings(name):
-            finding = found(rule, replace(example, patient={**example.patient, "diagnoses": [{"concept": name, "onset": "-30 days"}]}))
+            finding = said(
+                knowledge(), rule, replace(example, patient={**example.patient, "diagnoses": [{"concept": name, "onset": "-30 days"}]})
+            )
             told[name] = set(finding.leaflets if finding is not None else ())
     assert {name for name, pages in told.items() if not pages} == set()
     assert {name for name, pages in told.items() if not pages >= {page for page, members in groups.items() if name in members}} == set()

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from http.client import HTTPConnection
 
 import pytest
@@ -18,8 +17,8 @@ from cds_hooks.app import create_app
 from cds_hooks.settings import Settings
 from fhir_fixtures import patient
 from fhir_fixtures.requests_for import request_for
-from rules.knowledge import Knowledge
 from rules.vignette import build
+from tests.support.spoken import on_reference as knowledge
 
 SERVICE = "/cds-services/neuromuscular-patient-view"
 # Patient, rule, what took place, its concept, its status, an age inside the interval and one outside.
@@ -33,12 +32,6 @@ SAMPLE = (
     ("cmt_adult_falls", "ref-pt", "orders", "referral-physiotherapy", "completed", 80, 370),
     ("tingling_no_reflexes", "dx-sensory-symptoms", "appointments", "neurology", "fulfilled", 170, 190),
 )
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once for all tests of this file."""
-    return Knowledge.load(engine="reference")
 
 
 @pytest.fixture(scope="module")

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import cache
 
 import pytest
 
 from rules.check import evaluate_vignette
 from rules.findings import Finding
-from rules.knowledge import Knowledge
 from rules.model import Vignette
 from rules.speak import BY_NAME_ONLY
-
-
-@cache
-def knowledge() -> Knowledge:
-    return Knowledge.load()
+from tests.support.spoken import on_both_engines as knowledge
 
 
 def finding(rule: str, hook: str, patient: dict[str, object]) -> Finding | None:

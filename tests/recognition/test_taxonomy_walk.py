@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 
 import pytest
 
 from cds_hooks.cards import Renderer
 from rules.extract import Input
 from rules.findings import Evaluation
-from rules.knowledge import Knowledge
+from tests.support.spoken import on_reference as knowledge
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BORN = {"infant": "2026-05-22", "child": "2018-05-22", "adult": "1981-05-22", "old person": "1944-05-22"}
 STATUS = "http://terminology.hl7.org/CodeSystem/condition-"
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once for all tests of this file."""
-    return Knowledge.load(engine="reference")
 
 
 def diseases() -> dict[str, list[dict[str, str]]]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.test_arranged import found, knowledge
+from tests.support.spoken import on_reference as knowledge
+from tests.support.spoken import said
 
 
 def says(rule: str, birth: str) -> str:
@@ -15,7 +16,7 @@ def says(rule: str, birth: str) -> str:
     assert known is not None
     example = next(one for one in known.vignettes if one.expect == "fires" and one.hook == "patient-view")
     who = {key: value for key, value in example.patient.items() if key != "age"}
-    finding = found(known, replace(example, patient={**who, "birth": birth}))
+    finding = said(knowledge(), known, replace(example, patient={**who, "birth": birth}))
     return "silent" if finding is None else "asks" if finding.asks else "fires"
 
 

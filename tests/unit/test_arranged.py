@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 
 import pytest
 
 from rules.arranged import VISITS
-from rules.check import record_of
-from rules.engine.interface import Budget
 from rules.findings import Finding
 from rules.interval import interval_of
-from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
+from tests.support.spoken import on_reference as knowledge
+from tests.support.spoken import said
 
 ENTRIES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "an active order": ("orders", {"status": "active", "when": "-10 days"}),
@@ -30,16 +28,6 @@ NOT_YET: Mapping[str, tuple[str, Mapping[str, object]]] = {
 }
 
 
-@cache
-def knowledge() -> Knowledge:
-    return Knowledge.load(engine="reference")
-
-
-def found(rule: Rule, vignette: Vignette) -> Finding | None:
-    findings = knowledge().evaluator.evaluate(record_of(knowledge(), vignette), Budget(seconds=60)).findings
-    return next((one for one in findings if one.rule.id == rule.id), None)
-
-
 def referrals(finding: Finding | None) -> set[str]:
     suggested = finding.suggestions if finding is not None else ()
     return {one.concept for one in suggested if one.concept and one.concept.startswith("referral-")}
@@ -50,7 +38,7 @@ def examples() -> Iterator[tuple[Rule, Vignette, str]]:
     for rule in knowledge().rules:
         for vignette in rule.vignettes:
             if rule.card is not None and vignette.expect == "fires" and vignette.hook == "patient-view":
-                finding = found(rule, vignette)
+                finding = said(knowledge(), rule, vignette)
                 if finding is not None and finding.indicator != "critical" and not finding.emergency:
                     yield from ((rule, vignette, concept) for concept in sorted(referrals(finding)))
                 break
@@ -74,7 +62,7 @@ def test_no_rule_proposes_a_referral_that_is_ordered_or_booked() -> None:
             if section == "appointments" and not knowledge().terminology.knows(visit(concept)):
                 continue
             tried += 1
-            if concept in referrals(found(rule, with_entry(vignette, section, concept, entry))):
+            if concept in referrals(said(knowledge(), rule, with_entry(vignette, section, concept, entry))):
                 again.append(f"{rule.id}: {concept} in spite of {how}")
     assert not again
     assert tried > 150
@@ -90,12 +78,12 @@ def test_the_names_of_visits_that_differ_from_those_of_their_referrals_are_names
 def test_what_is_neither_ordered_nor_booked_is_proposed(how: str) -> None:
     rule, vignette, concept = next(one for one in examples() if one[2] == "referral-cardiology")
     section, entry = NOT_YET[how]
-    assert concept in referrals(found(rule, with_entry(vignette, section, concept, entry)))
+    assert concept in referrals(said(knowledge(), rule, with_entry(vignette, section, concept, entry)))
 
 
 def test_what_is_left_out_stands_on_the_card_with_the_reason() -> None:
     rule, vignette, concept = next(one for one in examples() if one[0].id == "dx-exertional-cramps")
-    finding = found(rule, with_entry(vignette, "orders", concept, {"status": "active", "when": "-10 days"}))
+    finding = said(knowledge(), rule, with_entry(vignette, "orders", concept, {"status": "active", "when": "-10 days"}))
     assert finding is not None
     assert [one.reason for one in finding.withheld] == ["is ordered already"]
 
@@ -105,7 +93,7 @@ def test_what_is_left_out_stands_on_the_card_with_the_reason() -> None:
 def test_a_referral_completed_inside_the_interval_of_the_rule_is_not_proposed_again(section: str, days: int, again: bool) -> None:
     rule, vignette, concept = next(one for one in examples() if one[0].id == "dx-exertional-cramps")  # a neurology visit counts 365 days
     entry = {"status": "completed", "when": f"-{days} days"}
-    finding = found(rule, with_entry(vignette, section, concept, entry))
+    finding = said(knowledge(), rule, with_entry(vignette, section, concept, entry))
     assert finding is not None
     assert (concept in referrals(finding)) is again
     assert [one.reason for one in finding.withheld] == ([] if again else ["was completed inside the interval of this rule"])
@@ -118,7 +106,7 @@ def test_no_rule_with_an_interval_proposes_a_referral_that_was_completed_inside_
         if interval is not None:
             tried += 1
             ordered = with_entry(vignette, "orders", concept, {"status": "completed", "when": "-20 days"})
-            again += [f"{rule.id}: {concept}"] if concept in referrals(found(rule, ordered)) else []
+            again += [f"{rule.id}: {concept}"] if concept in referrals(said(knowledge(), rule, ordered)) else []
     assert not again
     assert tried > 40
 
@@ -128,4 +116,4 @@ def test_an_emergency_is_proposed_in_spite_of_an_order() -> None:
     assert rule is not None
     vignette = next(one for one in rule.vignettes if one.expect == "fires" and one.hook == "patient-view")
     ordered = with_entry(vignette, "orders", "referral-neurosurgery", {"status": "active", "when": "-10 days"})
-    assert "referral-neurosurgery" in referrals(found(rule, ordered))
+    assert "referral-neurosurgery" in referrals(said(knowledge(), rule, ordered))

@@ -12,14 +12,9 @@ from cds_hooks.commands.coverage import problems
 from rules.coverage import Covered, Judge, coverage
 from rules.knowledge import Knowledge
 from rules.model import Derived
+from tests.support.spoken import on_reference as knowledge
 
 CODES = Path(rules.__file__).parent / "codes"
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once for all tests of this file."""
-    return Knowledge.load(engine="reference")
 
 
 @cache

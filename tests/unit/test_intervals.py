@@ -13,7 +13,8 @@ import pytest
 import rules
 from rules.findings import Finding
 from rules.model import Vignette
-from tests.unit.test_arranged import found, knowledge
+from tests.support.spoken import on_reference as knowledge
+from tests.support.spoken import said
 
 FOLDERS = ("referral", "monitoring", "education")
 SECTIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -84,7 +85,7 @@ def of_leaf(rule: str, leaf: Mapping[str, object]) -> Iterator[Interval]:
             yield Interval(rule, how, str(name), int(count) * UNITS[unit])
 
 
-def said(finding: Finding | None) -> tuple[frozenset[str], tuple[str, ...], str]:
+def told(finding: Finding | None) -> tuple[frozenset[str], tuple[str, ...], str]:
     """Branches, proposals and level of a finding that is no question."""
     if finding is None or finding.asks:
         return frozenset(), (), ""
@@ -106,13 +107,13 @@ def shown(interval: Interval) -> str:
     assert rule is not None
     problem = "no example of the rule falls silent"
     for vignette in rule.vignettes:
-        before = said(found(rule, vignette)) if vignette.expect == "fires" else said(None)
-        if before == said(None):
+        before = told(said(knowledge(), rule, vignette)) if vignette.expect == "fires" else told(None)
+        if before == told(None):
             continue
         for section, status in SECTIONS[interval.predicate]:
             try:
-                inside = said(found(rule, with_event(vignette, interval, section, status, interval.days - 2)))
-                outside = said(found(rule, with_event(vignette, interval, section, status, interval.days + 3)))
+                inside = told(said(knowledge(), rule, with_event(vignette, interval, section, status, interval.days - 2)))
+                outside = told(said(knowledge(), rule, with_event(vignette, interval, section, status, interval.days + 3)))
             except ValueError as refused:
                 problem = str(refused)
                 continue

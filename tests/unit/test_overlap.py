@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
 
 import pytest
 
 from cds_hooks.cards import Renderer
 from rules.check import evaluate_vignette
-from rules.knowledge import Knowledge
 from rules.model import Vignette
+from tests.support.spoken import on_reference as knowledge
 
 OVERLAPS = {
     "ref-thymectomy-achr": ("mg-thymectomy-achr",),
@@ -34,12 +33,6 @@ OVERLAPS = {
 }
 BESIDE_THE_TABLE = {"dmt-lems-amifampridine"}  # two rules say the same about one order: a history of seizures
 GRADE_OF_THE_TABLE_WINS = {"analg-mg-drug-caution", "analg-quinine"}
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once for all tests of this file."""
-    return Knowledge.load(engine="reference")
 
 
 @pytest.mark.parametrize(("name", "others"), OVERLAPS.items(), ids=OVERLAPS)

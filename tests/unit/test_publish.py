@@ -14,19 +14,14 @@ from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
 from rules.extract import Input, extract
 from rules.facts import Record
-from rules.knowledge import Knowledge
 from rules.own_codes import GIVEN, inputs
 from rules.publish.code_system import code_system
 from rules.publish.questionnaires import questionnaires, searchset
 from rules.tables import rows
 from rules.terminology import CONCEPT_SYSTEM
+from tests.support.spoken import on_reference as knowledge
 
 Json = dict[str, Any]
-
-
-@cache
-def knowledge() -> Knowledge:
-    return Knowledge.load(engine="reference")
 
 
 @cache

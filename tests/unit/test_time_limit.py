@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import pytest
@@ -12,16 +11,11 @@ from rules.check import record_of
 from rules.engine.interface import Budget, EngineError
 from rules.extract import Input, extract
 from rules.facts import Record
-from rules.knowledge import Knowledge
+from tests.support.spoken import on_both_engines as knowledge
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 PAST = Budget(until=0.0)
 PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1960-01-01"}
-
-
-@cache
-def knowledge() -> Knowledge:
-    return Knowledge.load()
 
 
 def record() -> Record:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Final
 
 import pytest
 
-from rules.check import UNHURRIED, record_of
-from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
 from rules.vignette import build
+from tests.support.spoken import on_both_engines as knowledge
+from tests.support.spoken import said
 
 ONE_WAY: Final = {
     "analg-gabapentinoid-resp-weakness": "a new gabapentinoid on other sedatives; a new sedative is asked about by other rules",
@@ -35,17 +34,10 @@ ORDERS: Final = ("order-select", "order-sign")
 KEPT: Final = ("concept", "route", "reason", "mg_per_day", "days")  # what a drug takes with it from the chart to the draft and back
 
 
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once."""
-    return Knowledge.load()
-
-
 def speaks(rule: Rule, vignette: Vignette, hook: str, drafts: list[object], medications: list[object]) -> bool:
     """Whether the rule makes a card of this patient with other drafts and medications."""
     asked = replace(vignette, hook=hook, patient={**vignette.patient, "drafts": drafts, "medications": medications})
-    evaluation = knowledge().evaluator.evaluate(record_of(knowledge(), asked), UNHURRIED)
-    return any(finding.rule.id == rule.id for finding in evaluation.findings)
+    return said(knowledge(), rule, asked) is not None
 
 
 def pairs(rule: Rule) -> Iterator[tuple[Vignette, object, object, list[object]]]:
@@ -119,6 +111,5 @@ def test_a_drug_that_was_stopped_long_ago_is_no_partner(rule_id: str) -> None:
     for vignette, new, old, others in pairs(rule):
         past = {"concept": name(old), "status": "stopped", "since": "-4 years", "until": "-3 years"}
         asked = replace(vignette, patient={**vignette.patient, "drafts": [new], "medications": [*others, past]})
-        findings = knowledge().evaluator.evaluate(record_of(knowledge(), asked), UNHURRIED).findings
-        levels = {finding.indicator for finding in findings if finding.rule.id == rule_id}
-        assert levels <= {"info"}, f"{vignette.name}: {name(old)} stopped"
+        finding = said(knowledge(), rule, asked)
+        assert finding is None or finding.indicator == "info", f"{vignette.name}: {name(old)} stopped"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 
 from cds_hooks.cards import Renderer
 from rules.check import UNHURRIED
 from rules.extract import Input, extract
 from rules.facts import Origin
 from rules.findings import Evaluation
-from rules.knowledge import Knowledge
 from rules.vignette import build
+from tests.support.spoken import on_both_engines as knowledge
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GRADES = {
@@ -19,12 +18,6 @@ GRADES = {
     "dd-mg-avoid": ["erythromycin", "azithromycin"],
     "dd-mg-caution": ["metoprolol", "verapamil"],
 }
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once."""
-    return Knowledge.load()
 
 
 def evaluation(hook: str, **patient: object) -> Evaluation:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from rules.check import UNHURRIED, record_of
-from rules.knowledge import Knowledge
-from rules.model import Vignette
+from rules.model import Rule, Vignette
 from rules.terminology import Terminology
 from rules.vignette import build
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once."""
-    return Knowledge.load()
+from tests.support.spoken import on_both_engines as knowledge
+from tests.support.spoken import said
 
 
 def deletions(rule_id: str, vignette: Vignette) -> dict[str, str]:
     """What the rule offers to remove for a vignette: label by target."""
-    findings = knowledge().evaluator.evaluate(record_of(knowledge(), vignette), UNHURRIED).findings
-    return {
-        one.target or "": one.label
-        for finding in findings
-        if finding.rule.id == rule_id
-        for one in finding.suggestions
-        if one.kind == "delete"
-    }
+    finding = said(knowledge(), rule_of(rule_id), vignette)
+    return {one.target or "": one.label for one in (finding.suggestions if finding else ()) if one.kind == "delete"}
+
+
+def rule_of(rule_id: str) -> Rule:
+    rule = knowledge().rule(rule_id)
+    assert rule is not None
+    return rule
 
 
 def drafts_of(vignette: Vignette) -> dict[str, str]:
@@ -47,8 +39,7 @@ def rules_that_remove() -> list[str]:
 
 @pytest.mark.parametrize("rule_id", rules_that_remove())
 def test_only_a_draft_of_the_call_that_is_meant_is_offered_for_removal(rule_id: str) -> None:
-    rule = knowledge().rule(rule_id)
-    assert rule is not None
+    rule = rule_of(rule_id)
     assert rule.card is not None
     meant = [one.removes for one in rule.card.proposals if one.action == "delete"]
     offered = 0
@@ -64,9 +55,7 @@ def test_only_a_draft_of_the_call_that_is_meant_is_offered_for_removal(rule_id: 
 
 
 def vignette_of(rule_id: str, name: str) -> Vignette:
-    rule = knowledge().rule(rule_id)
-    assert rule is not None
-    return next(one for one in rule.vignettes if one.name == name)
+    return next(one for one in rule_of(rule_id).vignettes if one.name == name)
 
 
 def test_a_vaccine_and_a_drug_signed_together_the_vaccine_is_offered_for_removal() -> None:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Final
 
 import pytest
 
-from rules.check import UNHURRIED, record_of
 from rules.findings import Finding
-from rules.knowledge import Knowledge
 from rules.model import Rule, Vignette
+from tests.support.spoken import on_both_engines as knowledge
+from tests.support.spoken import said
 
 LEVELS: Final = ("info", "warning", "critical")
 
@@ -26,12 +25,6 @@ IN_REMISSION_TOO: Final = {
 NOT_IN_REMISSION: Final = {
     "dd-denervation-succinylcholine": "critical illness and disabling CIDP count while they are active; the other diseases at any time"
 }
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once."""
-    return Knowledge.load()
 
 
 def rules_of(start: str = "", stage: str = "") -> list[str]:
@@ -49,12 +42,6 @@ def rule_of(rule_id: str) -> Rule:
     return rule
 
 
-def said(rule: Rule, vignette: Vignette) -> Finding | None:
-    """What the rule says about the patient of a vignette."""
-    findings = knowledge().evaluator.evaluate(record_of(knowledge(), vignette), UNHURRIED).findings
-    return next((finding for finding in findings if finding.rule.id == rule.id), None)
-
-
 def with_diagnoses(rule: Rule, **status: str) -> Iterator[tuple[Vignette, Finding | None]]:
     """The rule's firing vignettes, each with what it says once every diagnosis has another status."""
     for vignette in rule.vignettes:
@@ -65,7 +52,7 @@ def with_diagnoses(rule: Rule, **status: str) -> Iterator[tuple[Vignette, Findin
         if any({"verification", "clinical", "code"} & set(one) for one in entries):
             continue
         patient = {**vignette.patient, "diagnoses": [{**one, **status} for one in entries]}
-        yield vignette, said(rule, replace(vignette, patient=patient))
+        yield vignette, said(knowledge(), rule, replace(vignette, patient=patient))
 
 
 @pytest.mark.parametrize("rule_id", rules_of(stage="pathway"))
@@ -93,7 +80,7 @@ def test_an_unconfirmed_disease_lowers_a_caution_unless_the_specification_keeps_
     assert rule.card is not None
     same = []
     for vignette, finding in with_diagnoses(rule, verification="provisional"):
-        confirmed = said(rule, vignette)
+        confirmed = said(knowledge(), rule, vignette)
         assert confirmed is not None
         if finding is not None and LEVELS.index(finding.indicator) >= max(1, LEVELS.index(confirmed.indicator)):
             same.append(vignette.name)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from rules.check import run_vignettes
 from rules.engine.interface import Budget
 from rules.evaluate import Evaluator
 from rules.facts import Record
-from rules.knowledge import Knowledge
 from rules.load import KnowledgeError
 from rules.world import World
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once."""
-    return Knowledge.load()
+from tests.support.spoken import on_both_engines as knowledge
 
 
 def rule_ids() -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_hooks.rule_titles import NAME, in_titles
-from rules.knowledge import Knowledge
+from tests.support.spoken import on_reference as knowledge
 
 WORDS = [
     "non-ambulant",
@@ -24,12 +23,6 @@ WORDS = [
     "low-back-pain",
     "SMA",
 ]
-
-
-@cache
-def knowledge() -> Knowledge:
-    """Load the rules once for all tests of this file."""
-    return Knowledge.load(engine="reference")
 
 
 def texts() -> Iterator[tuple[str, str]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 from rules.check import problem_of, run_vignettes
 from rules.engine.interface import Budget
-from rules.knowledge import Knowledge
 from rules.model import Leaf, Rule
+from tests.support.spoken import on_reference as knowledge
 from tools.members import pinned
 from tools.mutate.mutants import KINDS, mutants
 from tools.mutate.propose import propose, toml_of
@@ -24,11 +23,6 @@ from tools.mutate.vary import Pool, in_words, smaller
 
 RULE = "mmn-no-steroids-no-plex"
 DICE = random.Random(1)  # noqa: S311 - a search, not a secret
-
-
-@cache
-def knowledge() -> Knowledge:
-    return Knowledge.load(engine="reference")
 
 
 def rule(name: str = RULE) -> Rule:
