@@ -165,12 +165,12 @@ class Renderer:
         `unread`: the FHIR types that could not be had completely, each with the reason.
         """
         uuid = str(uuid4())
-        detail = ["\n\n".join(escape(line) for line in lines)]
+        gaps = sorted((unread or {}).items())
+        detail = ["\n\n".join(escape(line) for line in lines), ""]
+        _section(detail, "Not checked", [f"{escape(kind)}: {escape(why)}" for kind, why in gaps])
         explanation: JsonObject = {"knowledge": self.version}
-        if unread:
-            detail.append("")
-            _section(detail, "Not checked", [f"{escape(kind)}: {escape(why)}" for kind, why in sorted(unread.items())])
-            explanation["notChecked"] = [_filled(what=kind, why=why) for kind, why in sorted(unread.items())]
+        if gaps:
+            explanation["notChecked"] = [{"what": kind, "why": why} for kind, why in gaps]
         body: JsonObject = {
             "uuid": uuid,
             "summary": shorten(summary),
