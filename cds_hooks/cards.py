@@ -252,18 +252,16 @@ class Renderer:
         """One card that names what did not fit."""
         uuid = str(uuid4())
         everything = Group(tuple(finding for one in groups for finding in one.findings))
-        lines = [f"- **{one.first.indicator}**: {escape(one.first.summary)}" for one in groups]
+        lines = list(dict.fromkeys(f"- **{finding.indicator}**: {escape(finding.summary)}" for finding in everything.findings))
         body: JsonObject = {
             "uuid": uuid,
-            "summary": f"{len(groups)} more recommendations for this patient",
+            "summary": f"{len(lines)} more recommendation{'s' if len(lines) > 1 else ''} for this patient",
             "detail": "\n".join(["Shown as a list because an answer has few cards:", "", *lines]),
             "indicator": groups[0].first.indicator,
             "source": {"label": LABEL, "url": f"{self.base_url}/rules"},
             "links": self._links(everything.findings),
             "extension": {EXPLANATION: self._explanation(everything, rest)},
         }
-        if len(groups) == 1:
-            body["summary"] = "1 more recommendation for this patient"
         return Card(uuid, groups[0].first.indicator, everything.rules, everything.facts, body, everything.identity, _gaps(rest))
 
     def _source(self, finding: Finding) -> JsonObject:

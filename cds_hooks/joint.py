@@ -11,23 +11,22 @@ __all__ = ["said_once"]
 
 
 def said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings in the same order; what an earlier one proposes, a later one neither proposes again nor names as withheld.
+    """The findings in the same order; what an earlier one proposes, a later one does not propose again.
 
-    What one of them recommends is recommended. A block holds for every rule alike, so what one finding withholds and another proposes was
-    withheld for a datum that only the first rule asks for; its `not_checked` still says so.
+    What one of them recommends is recommended. A drug that one of them withholds, be it only for a datum that the others do not ask for, none
+    of them proposes: of two wordings the card has the stricter.
     """
+    held = {item.what.lower() for finding in findings for item in finding.withheld}
     wanted = {_same(one) for finding in findings for one in finding.suggestions if one.recommended}
-    named = {name for finding in findings for one in finding.suggestions for name in _names(one)}
     taken: set[tuple[object, ...]] = set()
     kept = []
     for finding in findings:
         own = tuple(
             one if one.recommended or _same(one) not in wanted else replace(one, recommended=True)
             for one in _new(finding.suggestions, taken)
+            if held.isdisjoint(_names(one))
         )
-        withheld = tuple(item for item in finding.withheld if item.what.lower() not in named)
-        same = own == finding.suggestions and withheld == finding.withheld
-        kept.append(finding if same else replace(finding, suggestions=own, withheld=withheld))
+        kept.append(finding if own == finding.suggestions else replace(finding, suggestions=own))
     return tuple(kept)
 
 

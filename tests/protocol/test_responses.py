@@ -304,13 +304,15 @@ def test_a_card_proposes_one_drug_once_whatever_its_findings_call_it(service: Se
     assert [one["label"] for one in card["suggestions"]] == ["SNRI (duloxetine)", "A", "B"]
 
 
-def test_a_card_does_not_call_not_proposed_what_it_proposes(service: Service) -> None:
+def test_a_card_does_not_propose_what_one_of_its_rules_withholds(service: Service) -> None:
     held = (Withheld("duloxetine", "r2", "liver tests missing"), Withheld("nortriptyline", "r3", "heart block"))
-    proposes, holds = finding("r1", family="f", suggestions=(_drug("SNRI"),)), finding("r2", family="f", withheld=held)
-    [card] = cards(service, proposes, holds)
-    assert [one["what"] for one in explanation(card)["withheld"]] == ["nortriptyline"]
+    proposes, holds = finding("r1", family="f", suggestions=(_drug("SNRI"), create("A"))), finding("r2", family="f", withheld=held)
+    for pair in ((proposes, holds), (holds, proposes)):
+        [card] = cards(service, *pair)
+        assert [one["label"] for one in card["suggestions"]] == ["A"]
+        assert [one["what"] for one in explanation(card)["withheld"]] == ["duloxetine", "nortriptyline"]
     apart = cards(service, replace(proposes, family=None), replace(holds, family=None))
-    assert [one["what"] for one in explanation(apart[1])["withheld"]] == ["duloxetine", "nortriptyline"]
+    assert [one["label"] for one in apart[0]["suggestions"]] == ["SNRI", "A"]
 
 
 def test_without_its_host_a_finding_has_a_card_of_its_own(service: Service) -> None:
@@ -333,6 +335,16 @@ def test_more_cards_than_five_are_folded_into_one_that_names_them(service: Servi
     assert [rule["id"] for rule in explanation(found[-1])["rules"]] == ["r4", "r5", "r6"]
     for name in ("r4", "r5", "r6"):
         assert f"Summary of {name}" in found[-1]["detail"]
+
+
+def test_the_card_that_names_the_rest_names_every_rule_of_a_family(service: Service) -> None:
+    shown = [finding(f"r{number}") for number in range(5)]
+    vaccine = finding("vaccine", family="care", indicator="info")
+    found = cards(service, *shown, vaccine, finding("teach", family="care"), replace(finding("again", family="care"), summary="Summary of teach"))
+    assert found[-1]["summary"] == "3 more recommendations for this patient"
+    for name in ("r4", "teach", "vaccine"):
+        assert found[-1]["detail"].count(f"Summary of {name}") == 1
+    assert "- **info**: Summary of vaccine" in found[-1]["detail"]
 
 
 def test_what_was_found_today_is_not_folded_behind_what_every_patient_of_the_disease_gets(service: Service) -> None:
