@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Protocol
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from cds_hooks.rule_titles import in_titles
 from rules.findings import Because, Evaluation, Finding, Indicator, NotChecked, RuleRef, Suggestion
 from rules.words import date_in_words
 
-__all__ = ["EXPLANATION", "NOT_READ", "REASONS", "SUPPRESSED", "Card", "Composed", "Dismissed", "Group", "Renderer", "slug"]
+__all__ = ["EXPLANATION", "NOT_READ", "REASONS", "SUPPRESSED", "Card", "Composed", "Dismissed", "Group", "Renderer", "as_shown", "slug"]
 
 EXPLANATION = "io.github.neuromuscular-cds.explanation"
 NOT_READ = "io.github.neuromuscular-cds.not-read"
@@ -39,7 +40,8 @@ PATHWAYS = {
     "education": "Education",
 }
 PLACES = {name: place for place, name in enumerate(PATHWAYS)}  # among cards of one level: what changes treatment before what goes with it
-FOUND = ("finding:", "lab:", "change:", "calc:", "answer:")
+SEEN = ("finding:",)
+FOUND = (*SEEN, "lab:", "change:", "calc:", "answer:")
 """Facts about this patient today, as against a diagnosis, an age or a sex."""
 SUBJECT = {"Task": "for", "Immunization": "patient", "ImmunizationRecommendation": "patient", "NutritionOrder": "patient"}
 
@@ -298,11 +300,12 @@ class Renderer:
 def group(findings: Iterable[Finding]) -> list[Group]:
     """Findings about one problem (a family, or joined to a rule's card) together, all questions together; in their order.
 
-    On a card the strongest speaks first; of equals, one that yields to its host speaks after it.
+    On a card the strongest speaks first; of equals, one that yields to its host speaks after it. Of warnings an emergency comes first, then
+    what rests on a symptom or sign: palpitations before what everybody with the disease gets.
     """
     spoken = tuple(findings)
     hosts = {finding.rule.id: finding for finding in spoken if not finding.asks}
-    buckets: dict[tuple[str, str], list[tuple[int, bool, Finding]]] = {}
+    buckets: dict[tuple[str, str], list[tuple[tuple[int, bool, bool, bool], Finding]]] = {}
     for finding in spoken:
         host = next((hosts[name] for name in finding.joins if name in hosts), None)
         if finding.asks:
@@ -311,17 +314,31 @@ def group(findings: Iterable[Finding]) -> list[Group]:
             key = _home(host or finding)
             if host is not None and finding.yields and RANK[finding.indicator] < RANK[host.indicator]:
                 finding = replace(finding, indicator=host.indicator)  # noqa: PLW2901 - the same finding at its host's level
-        buckets.setdefault(key, []).append((RANK[finding.indicator], host is not None and finding.yields, finding))
-    groups = [Group(said_once([one for *_, one in sorted(bucket, key=lambda entry: entry[:2])])) for bucket in buckets.values()]
+        yields = host is not None and finding.yields
+        warns = finding.indicator == "warning"
+        place = RANK[finding.indicator], yields, not (warns and finding.emergency), not (warns and _found(finding, SEEN))
+        buckets.setdefault(key, []).append((place, finding))
+    groups = [Group(said_once([one for _, one in sorted(bucket, key=itemgetter(0))])) for bucket in buckets.values()]
     return sorted(groups, key=_place)
+
+
+def as_shown(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The same findings in the same order, each with the level and proposals that it has on its card."""
+    shown = {finding.rule: finding for one in group(findings) for finding in one.findings}
+    return tuple(shown[finding.rule] for finding in findings)
 
 
 def _place(one: Group) -> tuple[int, bool, int, bool]:
     """By level; of one level an emergency first, then by pathway; of one pathway what rests on a finding, a result or an answer before
     what every patient of the disease gets: swallowing trouble is not folded away behind genetic counselling. A question is no emergency."""
     urgent = any(finding.emergency and not finding.asks for finding in one.findings)
-    found = any(fact.fact.startswith(FOUND) for finding in one.findings for fact in finding.because)
+    found = any(_found(finding, FOUND) for finding in one.findings)
     return RANK[one.first.indicator], not urgent, PLACES.get(one.first.pathway, len(PLACES)), not found
+
+
+def _found(finding: Finding, kinds: tuple[str, ...]) -> bool:
+    """Whether it rests on a fact of these kinds, and not only on the disease."""
+    return any(fact.fact.startswith(kinds) for fact in finding.because)
 
 
 def _home(finding: Finding) -> tuple[str, str]:

@@ -13,10 +13,11 @@ __all__ = ["said_once"]
 def said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings in the same order; what an earlier one proposes, a later one does not propose again.
 
-    What one of them recommends is recommended. A drug that one of them withholds, be it only for a datum that the others do not ask for, none
-    of them proposes: of two wordings the card has the stricter.
+    What one of them recommends is recommended, and a Task that asks for less than another one is left out. A drug that one of them
+    withholds, be it only for a datum that the others do not ask for, none of them proposes: of two wordings the card has the stricter.
     """
     held = {item.what.lower() for finding in findings for item in finding.withheld}
+    asked = [one.obtains for finding in findings for one in finding.suggestions]
     wanted = {_same(one) for finding in findings for one in finding.suggestions if one.recommended}
     taken: set[tuple[object, ...]] = set()
     kept = []
@@ -24,7 +25,7 @@ def said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         own = tuple(
             one if one.recommended or _same(one) not in wanted else replace(one, recommended=True)
             for one in _new(finding.suggestions, taken)
-            if held.isdisjoint(_names(one))
+            if held.isdisjoint(_names(one)) and not any(one.obtains < more for more in asked if one.obtains)
         )
         kept.append(finding if own == finding.suggestions else replace(finding, suggestions=own))
     return tuple(kept)

@@ -128,6 +128,19 @@ class Explainer:
                 for part in parts:
                     self.gaps(part, world, reasons)
 
+    def unknowns(self, node: Node, world: World, reasons: Reasons) -> None:
+        """Collect all of which `node` knows that it is missing: of a proposal that is made when a datum is missing, what it obtains."""
+        match node:
+            case Leaf():
+                reasons.missing.update(dict.fromkeys(world.verdicts[node].missing))
+            case Derived(kind, name):
+                self.gaps(Derived(kind, name), world, reasons)
+            case Not(part):
+                self.unknowns(part, world, reasons)
+            case All(parts) | Any_(parts) | AtLeast(_, parts):
+                for part in parts:
+                    self.unknowns(part, world, reasons)
+
     def provisional(self, node: Node, world: World) -> bool:
         """Does `node` hold only thanks to a diagnosis that is provisional or unconfirmed?"""
         return self._only(node, world, _is_provisional)

@@ -94,7 +94,7 @@ class Suggestion:
     """A proposal. `kind` create: `resource` is a FHIR R4 draft **without** id and subject (cards add subject); update/delete:
 
     `target` is the
-    draft's reference ("MedicationRequest/m1"), `resource` the changed draft for update."""
+    draft's reference ("MedicationRequest/m1"), `resource` the changed draft for update. `obtains` names the data that a Task asks for."""
 
     label: str
     kind: Literal["create", "update", "delete"] = "create"
@@ -102,6 +102,7 @@ class Suggestion:
     target: str | None = None
     concept: str | None = None
     recommended: bool = False
+    obtains: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

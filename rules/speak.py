@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rules.arranged import arranged
-from rules.compile import Compiled, inclusion
+from rules.compile import Compiled, Producer, inclusion
 from rules.engine.interface import ORDINARY, Budget
 from rules.explain import Explainer, Reasons
 from rules.facts import Record
@@ -125,7 +125,7 @@ class Speaker:
         fired: list[Branch] = []
         asking: list[Branch] = []
         reasons = Reasons()
-        open_exclusion = False
+        undecided = Reasons()
         unsaid = Reasons()
         for branch, include, exclusions in voices:
             if include not in world.possible or any(one in world.sure for one in exclusions):
@@ -134,8 +134,7 @@ class Speaker:
                 (asking if branch.ask else fired).append(branch)
                 for number, one in enumerate(exclusions):
                     if one in world.possible:
-                        open_exclusion = True
-                        self.explainer.gaps(branch.unless[number], world, reasons)
+                        self.explainer.gaps(branch.unless[number], world, undecided)
                 continue
             gaps = Reasons()
             self.explainer.gaps(branch.include, world, gaps)
@@ -150,11 +149,12 @@ class Speaker:
         speaking = fired or asking
         for branch in speaking:
             self.explainer.why(branch.include, world, reasons)
+        reasons.missing.update(undecided.missing)
         reasons.missing.update(unsaid.missing)
-        return self.render(rule, world, speaking, reasons, asks=not fired, open_exclusion=open_exclusion), ()
+        return self.render(rule, world, speaking, reasons, undecided, asks=not fired), ()
 
-    def render(self, rule: Rule, world: World, branches: list[Branch], reasons: Reasons, *, asks: bool, open_exclusion: bool) -> Finding:
-        """Text, level and proposals of one finding."""
+    def render(self, rule: Rule, world: World, branches: list[Branch], reasons: Reasons, undecided: Reasons, *, asks: bool) -> Finding:
+        """Text, level and proposals of one finding; `undecided` is what keeps its exclusions from being ruled out."""
         card = rule.card
         assert card is not None  # noqa: S101 - only rules with a card speak
         levels = {branch.id: self.level(branch, card, world) for branch in branches}
@@ -168,7 +168,7 @@ class Speaker:
                 detail[line.text] = None
                 self.explainer.why(line.when, world, reasons)
         withheld: dict[Withheld, None] = {}
-        suggestions = tuple(self.suggestions(rule, card, world, branches, reasons, withheld, asks=asks, open_exclusion=open_exclusion))
+        suggestions = tuple(self.suggestions(rule, card, world, branches, reasons, undecided, withheld, asks=asks))
         title = strongest.summary if strongest.summary != card.summary else (card.ask_summary or f"Cannot be checked: {rule.title}")
         chain = dict.fromkeys((*reasons.chain, ChainStep(rule.id, f"{'asks' if asks else 'fires'}:{rule.id}")))
         for branch in branches:
@@ -228,15 +228,19 @@ class Speaker:
         world: World,
         branches: list[Branch],
         reasons: Reasons,
+        undecided: Reasons,
         withheld: dict[Withheld, None],
         *,
         asks: bool,
-        open_exclusion: bool,
     ) -> Iterable[Suggestion]:
-        """Proposals that apply, without blocked ones; what is removed goes to `withheld`."""
+        """Proposals that apply, without blocked ones; what is removed goes to `withheld`.
+
+        For the data that a drug waits for there is one Task, as far as no other proposal of the rule obtains them.
+        """
         patient = world.record.person.ref if world.record.person else "Patient/unknown"
         names = {branch.id for branch in branches}
         urgent = card.emergency or any(self.level(branch, card, world) == "critical" for branch in branches)
+        wanted, obtained = Reasons(), Reasons()
         for proposal in card.proposals:
             if proposal.branches and not proposal.branches & names:
                 continue
@@ -247,34 +251,49 @@ class Speaker:
                 continue
             if proposal.treats and asks:
                 continue
-            barrier = self.obstacle(rule, proposal, branches, world, reasons, open_exclusion=open_exclusion, urgent=urgent)
-            if barrier is not None:
-                withheld[Withheld(self.name(proposal), *barrier)] = None
+            obstacles = self.obstacles(rule, proposal, branches, world, reasons, undecided, wanted, urgent=urgent)
+            if obstacles:
+                withheld.update(dict.fromkeys(Withheld(self.name(proposal), *one) for one in obstacles))
                 continue
+            if proposal.when is not None:
+                self.explainer.unknowns(proposal.when, world, obtained)
             resource = draft_resource(proposal.resource, proposal.label, patient, self.terminology, world.record.as_of)
             yield Suggestion(proposal.label, "create", resource, None, proposal.concept, proposal.recommended)
-        if asks and reasons.missing:
-            wanted = ", ".join(sorted({thing_in_words(gap.what, self.terminology) for gap in reasons.missing}))
-            text = {"resourceType": "Task", "text": f"Obtain or record: {wanted}"}
-            yield Suggestion(f"Obtain or record: {wanted}", "create", draft_resource(text, rule.title, patient, self.terminology))
+        reasons.missing.update(wanted.missing)
+        data = reasons.missing if asks else wanted.missing.keys() - obtained.missing.keys()
+        if data:
+            things = frozenset(thing_in_words(gap.what, self.terminology) for gap in data)
+            label = "Obtain or record: " + ", ".join(sorted(things))
+            resource = draft_resource({"resourceType": "Task", "text": label}, rule.title, patient, self.terminology)
+            yield Suggestion(label, "create", resource, obtains=things)
 
-    def obstacle(
-        self, rule: Rule, proposal: Proposal, branches: list[Branch], world: World, reasons: Reasons, *, open_exclusion: bool, urgent: bool
-    ) -> tuple[str, str] | None:
-        """(rule, reason) when something speaks against this proposal, the weightiest first."""
-        barrier = self.barrier(proposal, world, reasons)
-        if barrier is not None:
-            return barrier
+    def obstacles(
+        self,
+        rule: Rule,
+        proposal: Proposal,
+        branches: list[Branch],
+        world: World,
+        reasons: Reasons,
+        undecided: Reasons,
+        wanted: Reasons,
+        *,
+        urgent: bool,
+    ) -> list[tuple[str, str]]:
+        """(rule, reason) of all that speaks against this proposal, the weightiest first; data that would decide go to `wanted`."""
+        found = self.barriers(proposal, world, reasons, wanted)
+        if found:
+            return found
         reason: str | None = None
         if proposal.treats and self.rests_on_a_name(proposal, branches, world):
             reason = BY_NAME_ONLY
-        elif proposal.is_drug and open_exclusion:
+        elif proposal.is_drug and undecided.missing:
             reason = "an exclusion of this rule " + NOT_CHECKED_YET
+            wanted.missing.update(undecided.missing)
         elif proposal.is_drug:
             reason = self.reaction(proposal.concept, world.record)
         if reason is None and not urgent:
             reason = arranged(proposal, world.record, rule)
-        return (rule.id, reason) if reason else None
+        return [(rule.id, reason)] if reason else []
 
     def rests_on_a_name(self, proposal: Proposal, branches: list[Branch], world: World) -> bool:
         """Would this be proposed only because a drug was recognised by its name?"""
@@ -304,24 +323,28 @@ class Speaker:
         group = self.terminology.is_collection(proposal.concept)
         return text if group and isinstance(text, str) else self.terminology.label(proposal.concept)
 
-    def barrier(self, proposal: Proposal, world: World, reasons: Reasons) -> tuple[str, str] | None:
-        """(rule, reason) when a block covers the proposal, surely or possibly."""
+    def barriers(self, proposal: Proposal, world: World, reasons: Reasons, wanted: Reasons) -> list[tuple[str, str]]:
+        """(rule, reason) of a block that covers the proposal; without one, of each that cannot be ruled out for a drug."""
         concept = proposal.concept
         if concept is None:
-            return None
+            return []
         members = self.terminology.expand(concept) or frozenset({concept})
-        for certain in (True, None):
-            if certain is None and not proposal.is_drug:
-                return None
-            for block, covered in self.compiled.blocks.items():
-                if world.truth(block) is certain and (concept in covered or members <= covered or block == f"blocked:{concept}"):
-                    for producer in self.explainer.makers(block):
-                        if world.truth(f"fires:{producer.rule.id}/{producer.branch.id}") is certain:
-                            if certain:
-                                self.explainer.conclusions(block, world, reasons)
-                                return producer.rule.id, producer.branch.summary or producer.rule.title
-                            self.explainer.gaps(producer.branch.include, world, reasons)
-                            for node in producer.branch.unless:
-                                self.explainer.gaps(node, world, reasons)
-                            return producer.rule.id, f"{producer.rule.title}: {NOT_CHECKED_YET}"
-        return None
+        own = f"blocked:{concept}"
+        blocks = [name for name, covered in self.compiled.blocks.items() if concept in covered or members <= covered or name == own]
+        for block, producer in self.firing(blocks, world, certain=True):
+            self.explainer.conclusions(block, world, reasons)
+            return [(producer.rule.id, producer.branch.summary or producer.rule.title)]
+        found: dict[tuple[str, str], None] = {}
+        for _, producer in self.firing(blocks, world, certain=None) if proposal.is_drug else ():
+            for node in (producer.branch.include, *producer.branch.unless):
+                self.explainer.gaps(node, world, wanted)
+            found[producer.rule.id, f"{producer.rule.title}: {NOT_CHECKED_YET}"] = None
+        return list(found)
+
+    def firing(self, blocks: Iterable[str], world: World, *, certain: bool | None) -> Iterator[tuple[str, Producer]]:
+        """The blocks that hold, surely (True) or possibly (None), each with a branch that makes it so."""
+        for block in blocks:
+            if world.truth(block) is certain:
+                for producer in self.explainer.makers(block):
+                    if world.truth(f"fires:{producer.rule.id}/{producer.branch.id}") is certain:
+                        yield block, producer

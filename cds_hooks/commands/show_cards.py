@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cds_hooks.body import JsonObject
-from cds_hooks.cards import Card
+from cds_hooks.cards import Card, as_shown
 from cds_hooks.commands.case import Answered, Asker
 from cds_hooks.commands.output import console, level, plain
 from rules.engine.interface import Budget
@@ -105,7 +105,7 @@ def _gaps(gaps: Iterable[NotChecked]) -> list[str]:
 
 
 def _findings(answered: Answered, card: Card) -> list[Finding]:
-    return [finding for finding in answered.evaluation.findings if finding.rule in card.rules]
+    return [finding for finding in as_shown(answered.evaluation.findings) if finding.rule in card.rules]
 
 
 def _world(asker: Asker, answered: Answered) -> World:

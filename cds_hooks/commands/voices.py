@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import cast
 
+from cds_hooks.cards import as_shown
 from cds_hooks.commands.case import Answered, Asker, from_fixture
 from fhir_fixtures import PatientFixture
 from rules.findings import Finding, NotChecked
@@ -67,7 +68,7 @@ def listen(asker: Asker, chosen: Iterable[tuple[PatientFixture, str]]) -> Iterat
 
 
 def _heard(knowledge: Knowledge, name: str, answered: Answered) -> Heard:
-    findings = answered.evaluation.findings
+    findings = as_shown(answered.evaluation.findings)
     summaries = {finding.summary for finding in findings}
     shown = tuple(
         Shown(card.indicator, str(card.body["summary"]), tuple(dict.fromkeys(rule.id for rule in card.rules))) for card in answered.cards

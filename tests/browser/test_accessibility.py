@@ -1,4 +1,4 @@
-"""axe-core finds nothing serious, in light and in dark, wide and narrow."""
+"""axe-core finds nothing, in light and in dark, wide and narrow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def named(path: str) -> str:
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark")])
 @pytest.mark.parametrize("path", PATHS)
-def test_axe_finds_nothing_serious(
+def test_axe_finds_nothing(
     running: Running, browser: Browser, pictures: Path, path: str, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:
     with browser.tab(running.url, size=size, scheme=scheme) as tab:
@@ -41,7 +41,7 @@ def test_axe_would_find_a_picture_without_words(running: Running, browser: Brows
     with browser.tab(running.url) as tab:
         page = tab.open("/rules").page
         page.evaluate("document.querySelector('main').append(document.createElement('img'))")
-        assert [one.partition(":")[0] for one in tab.violations()] == ["image-alt"]
+        assert [one.partition(" ")[0] for one in tab.violations()] == ["image-alt"]
 
 
 def test_a_printed_chart_has_its_cards_and_nothing_to_press(running: Running, browser: Browser, pictures: Path) -> None:

@@ -315,6 +315,25 @@ def test_a_card_does_not_propose_what_one_of_its_rules_withholds(service: Servic
     assert [one["label"] for one in apart[0]["suggestions"]] == ["SNRI", "A"]
 
 
+def test_of_equal_warnings_on_one_card_an_emergency_speaks_first_and_then_what_rests_on_a_symptom(service: Service) -> None:
+    yearly = finding("yearly", family="heart", suggestions=(create("Cardiology"),))
+    today = replace(finding("today", family="heart"), because=(Because("finding:palpitations", "Condition/c1"),))
+    [card] = cards(service, yearly, today)
+    assert card["summary"] == "Summary of today (+1 more)"
+    [card] = cards(service, yearly, today, replace(finding("now", family="heart"), emergency=True))
+    assert card["summary"] == "Summary of now (+2 more)"
+    [card] = cards(service, *(replace(one, indicator="info") for one in (yearly, today)))
+    assert card["summary"] == "Summary of yearly (+1 more)"
+
+
+def test_a_task_that_asks_for_less_than_another_on_the_card_is_left_out(service: Service) -> None:
+    less, more = (Suggestion(f"Obtain or record: {', '.join(sorted(of))}", obtains=frozenset(of)) for of in ({"ECG"}, {"ECG", "eGFR"}))
+    [card] = cards(service, finding("r1", family="f", suggestions=(less,)), finding("r2", family="f", suggestions=(more,)))
+    assert [one["label"] for one in card["suggestions"]] == ["Obtain or record: ECG, eGFR"]
+    apart = cards(service, finding("r1", suggestions=(less,)), finding("r2", suggestions=(more,)))
+    assert [[one["label"] for one in card["suggestions"]] for card in apart] == [["Obtain or record: ECG"], ["Obtain or record: ECG, eGFR"]]
+
+
 def test_without_its_host_a_finding_has_a_card_of_its_own(service: Service) -> None:
     asking = finding("host", asks=True, indicator="info")
     found = cards(service, asking, finding("guest", indicator="critical", joins=("host",), yields=True))
@@ -340,7 +359,9 @@ def test_more_cards_than_five_are_folded_into_one_that_names_them(service: Servi
 def test_the_card_that_names_the_rest_names_every_rule_of_a_family(service: Service) -> None:
     shown = [finding(f"r{number}") for number in range(5)]
     vaccine = finding("vaccine", family="care", indicator="info")
-    found = cards(service, *shown, vaccine, finding("teach", family="care"), replace(finding("again", family="care"), summary="Summary of teach"))
+    found = cards(
+        service, *shown, vaccine, finding("teach", family="care"), replace(finding("again", family="care"), summary="Summary of teach")
+    )
     assert found[-1]["summary"] == "3 more recommendations for this patient"
     for name in ("r4", "teach", "vaccine"):
         assert found[-1]["detail"].count(f"Summary of {name}") == 1
