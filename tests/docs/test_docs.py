@@ -94,13 +94,15 @@ def test_each_file_named_in_a_command_is_there(page: Path) -> None:
             assert (ROOT / name).exists(), f"{page.relative_to(ROOT)}: {name}"
 
 
-def test_the_example_of_a_site_file_is_accepted(tmp_path: Path) -> None:
-    (example,) = examples(ROOT / "docs/how-to/site-settings.md", "toml")
+def test_the_examples_of_a_site_file_are_accepted(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
-    file.write_text(example, encoding="utf-8")
+    whole, ahead = examples(ROOT / "docs/how-to/site-settings.md", "toml")
+    file.write_text(whole, encoding="utf-8")
     site = Site.load(file)
     assert site.off == {"mg-pregnancy"}
     assert site.thresholds["validity.hepatitis"] == "6 months"
+    file.write_text(ahead, encoding="utf-8")
+    assert Site.load(file).thresholds["review.soon_year"] == "351 days"
 
 
 def test_the_examples_of_a_client_registry_are_accepted(tmp_path: Path) -> None:
