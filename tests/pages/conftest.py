@@ -89,3 +89,10 @@ def running(folder: Path, knowledge: Knowledge, **settings: Any) -> Iterator[Sit
 def site(tmp_path: Path, knowledge: Knowledge) -> Iterator[Site]:
     with running(tmp_path, knowledge) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def one_site(tmp_path_factory: pytest.TempPathFactory, knowledge: Knowledge) -> Iterator[Site]:
+    """One site for the many cases of a test that changes nothing on it that the next case would see."""
+    with running(tmp_path_factory.mktemp("site"), knowledge) as found:
+        yield found

@@ -34,9 +34,9 @@ def test_patients_are_grouped_by_disease_and_those_without_one_come_last(site: S
 
 
 @each_patient
-def test_each_patient_opens_and_the_service_speaks_when_the_fixture_promises_it(site: Site, fixture: PatientFixture) -> None:
-    session = session_of(site.page(f"/?patient={fixture.name}"))
-    answer = site.ask(session, "patient-view")
+def test_each_patient_opens_and_the_service_speaks_when_the_fixture_promises_it(one_site: Site, fixture: PatientFixture) -> None:
+    session = session_of(one_site.page(f"/?patient={fixture.name}"))
+    answer = one_site.ask(session, "patient-view")
     assert answer.status == 200
     promise = fixture.hooks.get("patient-view")
     if promise is not None:
