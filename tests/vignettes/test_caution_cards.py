@@ -63,7 +63,9 @@ def test_a_contraindicated_drug_is_called_so_in_the_title_and_a_caution_is_not()
 
 
 def test_no_card_of_the_caution_table_prints_a_word_for_writers_of_rules() -> None:
-    told = evaluation("order-sign", diagnoses=["myasthenia-gravis", "melas"], drafts=["ciprofloxacin", "gentamicin", "linezolid", "phenytoin"])
+    told = evaluation(
+        "order-sign", diagnoses=["myasthenia-gravis", "melas"], drafts=["ciprofloxacin", "gentamicin", "linezolid", "phenytoin"]
+    )
     lines = " ".join(line for one in told.findings if one.rule.id.startswith("dd-") for line in one.detail)
     assert "ciprofloxacin" in lines
     assert not [word for word in (": silent", ": info", "does not fire", "aggregate into", "CSV note", "Grades come from") if word in lines]
