@@ -77,3 +77,18 @@ def test_drugs_held_back_beside_duloxetine_are_not_held_back_because_of_tramadol
     told = findings(labs=[*MEASURED, *scores], medications=taken, answers=["medicine-adherence"])
     [reason] = [one.reason for one in told["analg-switch-class"].withheld if one.rule == "analg-serotonin-tramadol"]
     assert "tramadol" not in reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "disease", "drug"),
+    [
+        ("analg-trigeminal-carbamazepine", "trigeminal-neuralgia", "carbamazepine"),
+        ("analg-cipn-duloxetine", "chemotherapy-induced", "duloxetine"),
+        ("analg-topical-lidocaine-capsaicin", "neuropathic-pain", "capsaicin"),
+    ],
+)
+def test_a_drug_that_is_being_ordered_is_not_proposed_once_more(rule: str, disease: str, drug: str) -> None:
+    chemotherapy = [{"concept": "paclitaxel", "kind": "MedicationAdministration", "since": "-200 days"}]
+    for draft, offered in (("acetaminophen", True), (drug, False)):
+        told = findings("order-select", diagnoses=[disease], drafts=[draft], medications=chemotherapy, answers=["pain-localised"])
+        assert (drug in {one.concept for one in told[rule].suggestions}) is offered
