@@ -52,3 +52,20 @@ def test_a_blocked_drug_is_in_no_suggestion_and_the_card_says_which_rule_removed
     detail = "\n".join(str(card.body["detail"]) for card in Renderer("https://cds.example.org", "1").render(told, "p"))
     assert "Not proposed" in detail
     assert removed.reason in detail
+
+
+def test_a_contraindicated_drug_is_called_so_in_the_title_and_a_caution_is_not() -> None:
+    titles = [
+        {one.rule.id: one.summary for one in evaluation("order-sign", diagnoses=[disease], drafts=[drug]).findings}["dd-table-generic"]
+        for disease, drug in (("emery-dreifuss", "succinylcholine"), ("melas", "linezolid"))
+    ]
+    assert ["contraindication" in title for title in titles] == [True, False]
+
+
+def test_no_card_of_the_caution_table_prints_a_word_for_writers_of_rules() -> None:
+    told = evaluation(
+        "order-sign", diagnoses=["myasthenia-gravis", "melas"], drafts=["ciprofloxacin", "gentamicin", "linezolid", "phenytoin"]
+    )
+    lines = " ".join(line for one in told.findings if one.rule.id.startswith("dd-") for line in one.detail)
+    assert "ciprofloxacin" in lines
+    assert not [word for word in (": silent", ": info", "does not fire", "aggregate into", "CSV note", "Grades come from") if word in lines]
