@@ -25,6 +25,7 @@ BORROWING = {"encounter-start", "encounter-discharge"}
 BY_NAME_ONLY = "rests on a drug that was recognised by its name only: record it with a code"
 ALLERGY = "an allergy or intolerance to it is on file"
 NOT_TOLERATED = "was stopped because it was not tolerated"
+UNDECIDED = "Not known whether this applies: "
 NOT_CHECKED_YET = "could not be ruled out, because data are missing"
 
 
@@ -162,7 +163,8 @@ class Speaker:
         provisional = any(self.explainer.provisional(branch.include, world) for branch in branches)
         detail = dict.fromkeys(card.detail)
         for branch in branches:
-            detail.update(dict.fromkeys(branch.lines))
+            holds = inclusion(rule, branch) in world.sure
+            detail.update(dict.fromkeys(line if holds else f"{UNDECIDED}{line}" for line in branch.lines))
         for line in card.lines:
             if self.compiled.whens[line.when] in world.sure:
                 detail[line.text] = None
