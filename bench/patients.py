@@ -12,13 +12,17 @@ from fhir_fixtures.requests_for import request_for
 
 __all__ = ["CASES", "Case", "cases", "everybody", "view"]
 
-CASES = ("affected", "affected-200", "affected-500", "crowded", "unaffected")
+CASES = ("affected", "affected-200", "affected-500", "ordering", "crowded", "unaffected")
 Case = tuple[str, bytes]
 """Hook and body."""
 
 _OTHER_PROBLEMS = (
     "I10", "E78.5", "J30.9", "K21.9", "M17.11", "H52.4", "L40.0", "N40.0", "E66.9", "K57.30", "H91.90", "Z87.891", "M19.90", "I83.90",
     "L57.0", "K64.9", "H25.9", "D64.9", "E03.9", "J45.909",
+)  # fmt: skip
+_CROWD = (
+    "pdn_kidney_disease", "gbs_second_ivig", "dermatomyositis_refractory", "opioid_and_pregabalin_als", "imnm_on_statin",
+    "steroid_switched",
 )  # fmt: skip
 _VITAL = {
     "8867-4": ("Heart rate", 72, "/min"),
@@ -65,20 +69,13 @@ def view(name: str, conditions: int, resources: int) -> bytes:
     return orjson.dumps(request_for("patient-view", name, record, ()))
 
 
-def _crowded() -> bytes:
-    """Signing three orders for a patient with several diseases, more than ten medicines and 500 resources."""
+def _merged(names: tuple[str, ...], medicines: int | None = None) -> tuple[str, list[Resource], list[Resource]]:
+    """The first patient with the diseases, medicines (at most so many) and drafts of the others too: name, record, drafts."""
     today = datetime.now(UTC)
-    first = patient("mg_azathioprine_allopurinol").moved_to(today.date())
+    first = patient(names[0]).moved_to(today.date())
     about = f"Patient/{first.patient_id}"
     record, drafts = list(first.record), list(first.drafts)
-    for name in (
-        "pdn_kidney_disease",
-        "gbs_second_ivig",
-        "dermatomyositis_refractory",
-        "opioid_and_pregabalin_als",
-        "imnm_on_statin",
-        "steroid_switched",
-    ):
+    for name in names[1:]:
         other = patient(name).moved_to(today.date())
         mine, theirs = about.encode(), f"Patient/{other.patient_id}".encode()
         more = [orjson.loads(orjson.dumps(one).replace(theirs, mine)) for one in (*other.record, *other.drafts)]
@@ -86,8 +83,26 @@ def _crowded() -> bytes:
         record += [
             {**one, "id": f"{name}-{one['id']}".replace("_", "-")} for one in more[: len(other.record)] if one["resourceType"] != "Patient"
         ]
-    record += [_vital(number, about, today) for number in range(500 - len(record))]
-    return orjson.dumps(request_for("order-sign", first.name, record, drafts[:3]))
+    if medicines is not None:
+        ordered = [one for one in record if one["resourceType"] == "MedicationRequest"]
+        taken = [one for one in ordered if one["status"] == "active"][:medicines]
+        record = [one for one in record if one not in ordered or one in taken]
+    return first.name, record, drafts[:3]
+
+
+def _ordering() -> bytes:
+    """Signing three orders for a patient with three diseases and ten medicines."""
+    name, record, drafts = _merged(("mg_azathioprine_allopurinol", *_CROWD), medicines=10)
+    diseases = [one for one in record if one["resourceType"] == "Condition"]
+    return orjson.dumps(request_for("order-sign", name, [one for one in record if one not in diseases[3:]], drafts))
+
+
+def _crowded() -> bytes:
+    """Signing three orders for a patient with several diseases, more than ten medicines and 500 resources."""
+    name, record, drafts = _merged(("mg_azathioprine_allopurinol", *_CROWD))
+    about = f"Patient/{patient(name).patient_id}"
+    record += [_vital(number, about, datetime.now(UTC)) for number in range(500 - len(record))]
+    return orjson.dumps(request_for("order-sign", name, record, drafts))
 
 
 def cases() -> Mapping[str, Case]:
@@ -98,7 +113,8 @@ def cases() -> Mapping[str, Case]:
         "affected-500": view("mg_generalised_new", 20, 500),
         "unaffected": view("healthy_adult", 20, 40),
     }
-    return {name: ("patient-view", body) for name, body in bodies.items()} | {"crowded": ("order-sign", _crowded())}
+    orders = {"ordering": ("order-sign", _ordering()), "crowded": ("order-sign", _crowded())}
+    return {name: ("patient-view", body) for name, body in bodies.items()} | orders
 
 
 def everybody() -> list[tuple[str, str, bytes]]:
