@@ -250,18 +250,18 @@ def test_two_folders_a_recorded_file_and_the_packaged_rules_are_compared(capsys:
     shutil.copytree(PACKAGED, folder)
     file = folder / "immunotherapy" / "mg" / "mg-gen-first-line.toml"
     text = file.read_text(encoding="utf-8").replace('indicator = "info"\nsummary', 'indicator = "warning"\nsummary', 1)
-    file.write_text(text.replace('version = "1.0.0"', 'version = "1.1.0"', 1), encoding="utf-8")
+    file.write_text(text.replace('version = "1.1.0"', 'version = "1.2.0"', 1), encoding="utf-8")
     assert run(capsys, "rules", "record", str(kept))[0] == 0
     code, found = as_json(capsys, "rules", "diff", str(kept), "packaged")
     assert (code, found["changes"]) == (0, [])
     code, found = as_json(capsys, "rules", "diff", str(kept), str(folder))
     assert code == 1
     (change,) = [one for one in found["changes"] if one["rule"] == "mg-gen-first-line"]
-    assert (change["kind"], change["before"], change["after"]) == ("changed", "1.0.0", "1.1.0")
+    assert (change["kind"], change["before"], change["after"]) == ("changed", "1.1.0", "1.2.0")
     assert ["indicator", ["info"], ["warning"]] in change["parts"]
     code, out, _ = run(capsys, "rules", "diff", "packaged", str(folder))
     assert code == 1
-    assert "mg-gen-first-line  1.0.0 -> 1.1.0" in out
+    assert "mg-gen-first-line  1.1.0 -> 1.2.0" in out
 
 
 @pytest.mark.usefixtures("one_patient")

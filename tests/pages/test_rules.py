@@ -121,7 +121,7 @@ def test_a_rule_page_tells_the_thirteen_source_attributes(site: Site) -> None:
     told = page[page.index('<dl class="attributes">') :]
     assert [name for name in ATTRIBUTES if f"<dt>{name}</dt>" in told] == list(ATTRIBUTES)
     assert told.count("<dt>") == 13
-    assert "Used: age, from Patient.birthDate, by mg-gen-first-line" in text_of(told)
+    assert "Used: age, from Patient.birthDate, by mg-crisis-urgent, mg-gen-first-line" in text_of(told)
 
 
 def test_sex_and_age_behind_a_calculated_value_are_told(site: Site) -> None:
