@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from cds_hooks.cards import Renderer
+from cds_hooks.cards import Renderer, group
 from rules.check import evaluate_vignette
 from rules.model import Vignette
 from tests.support.spoken import on_reference as knowledge
@@ -95,3 +95,23 @@ def test_rules_of_a_row_that_no_invented_patient_meets_share_one_card(rules: fro
     assert rules <= {finding.rule.id for finding in evaluation.findings if not finding.asks}
     cards = Renderer("https://cds.example.org", "1").render(evaluation, "p")
     assert any(rules <= {rule.id for rule in card.rules} for card in cards)
+
+
+PLAN = "edu-emergency-plan"
+ADULT_MG = {"age": 70, "gender": "male", "diagnoses": ["generalised-myasthenia"]}
+HOME: tuple[tuple[str, Mapping[str, object], bool], ...] = (
+    ("no steroid", ADULT_MG, False),
+    ("a steroid for 20 days", {**ADULT_MG, "medications": [{"concept": "prednisolone", "since": "-20 days"}]}, False),
+    ("a steroid for 21 days", {**ADULT_MG, "medications": [{"concept": "prednisolone", "since": "-21 days"}]}, True),
+    ("a mask ventilator", {**ADULT_MG, "devices": ["noninvasive-ventilation"]}, True),
+    ("a metabolic myopathy", {**ADULT_MG, "diagnoses": ["mcardle"]}, True),
+)
+
+
+@pytest.mark.parametrize(("who", "alone"), [one[1:] for one in HOME], ids=[one[0] for one in HOME])
+def test_the_emergency_plan_is_a_line_of_the_care_gap_card_or_a_card_of_its_own(who: Mapping[str, object], alone: bool) -> None:
+    evaluation = evaluate_vignette(knowledge(), Vignette("home", date(2026, 11, 22), "patient-view", who, "fires"))
+    assert "mon-vaccine" in {finding.rule.id for finding in evaluation.findings}
+    [rules] = [names for one in group(evaluation.findings) if PLAN in (names := {rule.id for rule in one.rules})]
+    assert (rules == {PLAN}) is alone
+    assert ("mon-vaccine" in rules) is not alone
