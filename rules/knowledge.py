@@ -29,7 +29,7 @@ from rules.words import fact_in_words
 
 __all__ = ["VERSION", "Knowledge"]
 
-VERSION = "2026.11.6"
+VERSION = "2026.11.7"
 HERE = Path(__file__).parent
 
 
