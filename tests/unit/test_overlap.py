@@ -31,7 +31,8 @@ OVERLAPS = {
     "analg-preg-valproate-topiramate": ("dd-polg-valproate",),
     "sys-refuted-or-family-only": ("dq-diagnosis-not-confirmed",),
 }
-BESIDE_THE_TABLE = {"dmt-lems-amifampridine"}  # two rules say the same about one order: a history of seizures
+# Two rules that say the same about one order: a history of seizures; the chest imaging that thymectomy waits for.
+BESIDE_THE_TABLE = {"dmt-lems-amifampridine", "mon-mg-thymus"}
 GRADE_OF_THE_TABLE_WINS = {"analg-mg-drug-caution", "analg-quinine"}
 
 
@@ -57,6 +58,7 @@ TOGETHER: tuple[tuple[frozenset[str], str, Mapping[str, object]], ...] = (
         "patient-view",
         {**MG, "labs": [{"concept": "anti-achr", "result": "positive"}], "imaging": [{"concept": "chest-ct", "when": "-100 days"}]},
     ),
+    (frozenset({"mon-mg-thymus", "mg-thymectomy-achr"}), "patient-view", {**MG, "labs": [{"concept": "anti-achr", "result": "positive"}]}),
     (frozenset({"analg-mg-drug-caution", "analg-quinine", "dd-mg-contraindicated"}), "order-select", {**MG, "drafts": ["quinine"]}),
     (
         frozenset({"ref-preop", "dd-denervation-succinylcholine"}),
