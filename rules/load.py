@@ -103,9 +103,10 @@ def _rule(file: RuleFile, path: Path, terminology: Terminology, site: Site, sour
     if checked and checked == written:
         file.say("review.checked_by", "found the author; author and checker differ")
     known = frozenset(branch.id for branch in branches)
-    for proposal in card.proposals if card else ():
-        for branch in sorted(proposal.branches - known):
-            file.say("card.suggestions.branches", f"found {branch!r}, expected one of {', '.join(sorted(known))}")
+    naming = [("alone", card.alone), *(("suggestions.branches", one.branches) for one in card.proposals)] if card else []
+    for place, named in naming:
+        for branch in sorted(named - known):
+            file.say(f"card.{place}", f"found {branch!r}, expected one of {', '.join(sorted(known))}")
     return Rule(
         id=identifier,
         version=file.text("", data, "version"),

@@ -21,6 +21,7 @@ CARD = {
     "override_reasons",
     "provisional",
     "family",
+    "alone",
     "joins",
     "yields",
     "emergency",
@@ -38,6 +39,8 @@ def load_card(file: RuleFile, terminology: Terminology) -> Card:
     """Read it; problems go to `file`."""
     card = file.table("", file.data, "card")
     file.keys("card.", card, CARD)
+    if "alone" in card and "family" not in card:
+        file.say("card.alone", "expected only beside family")
     lines = []
     for number, entry in enumerate(file.tables("card.", card, "lines")):
         where = f"card.lines[{number}]"
@@ -63,6 +66,7 @@ def load_card(file: RuleFile, terminology: Terminology) -> Card:
         override_reasons=file.texts("card.", card, "override_reasons"),
         keep_level=file.choice("card.", card, "provisional", ("lower", "keep"), "lower") == "keep",
         family=file.text("card.", card, "family", "") or None,
+        alone=frozenset(file.texts("card.", card, "alone")),
         joins=file.texts("card.", card, "joins"),
         yields=card.get("yields") is True,
         emergency=card.get("emergency") is True,

@@ -156,6 +156,8 @@ class Card:
     override_reasons: tuple[str, ...]
     keep_level: bool = False
     family: str | None = None
+    alone: frozenset[str] = frozenset()
+    """Branches that take the finding out of its family: a card of its own."""
     joins: tuple[str, ...] = ()
     yields: bool = False
     emergency: bool = False

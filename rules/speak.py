@@ -196,7 +196,7 @@ class Speaker:
                 *(Evidence(source, "", "", "") for source in sorted(sources - {one.source for one in rule.evidence})),
             ),
             override_reasons=card.override_reasons,
-            family=card.family,
+            family=None if card.alone & {branch.id for branch in branches} else card.family,
             joins=card.joins,
             yields=card.yields,
             emergency=card.emergency,

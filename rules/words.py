@@ -117,6 +117,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "onset_within": "onset in the last {}",
     "fulfilled": "an Appointment that was kept counts: {}",
     "over": "over {}",
+    "first": "no earlier entry of the same disease: {}",
     "placed": "a completed Procedure without a stated end counts: {}",
     "pred_above": "above {} mg prednisone-equivalent a day",
     "pred_at_least": "at least {} mg prednisone-equivalent a day",

@@ -42,6 +42,7 @@ DIAGNOSIS_QUALIFIERS = {
     "recorded_age_below",
     "site",
     "not_coded",
+    "first",
     "is",
 }
 CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "changed_within", "unless_other", "disputed", "is"}
@@ -77,6 +78,8 @@ class Diagnosis:
     recorded_age_below: Duration | None = None
     sites: Names = frozenset()
     not_coded: Names = frozenset()
+    kin: Mapping[str, Names] | None = None
+    """For `first`: what each name asked for stands for, itself included."""
     reads: tuple[str, ...] = ("Condition",)
 
     @property
@@ -128,6 +131,21 @@ class Diagnosis:
                 tests.append(None if birth is None or date is None else negate(reached(birth, date.start, limit)))
         return both(tests)
 
+    def first(self, fact: Condition, index: RecordIndex) -> Truth:
+        """Do the dates hold for every confirmed entry of the same disease, whatever became of it?
+
+        The same disease: the same concept, or one that is a kind of the other.
+        """
+        if self.kin is None:
+            return True
+        kin, mine = self.kin, fact.concepts & self.names
+        tests = []
+        for other in index.pick(index.conditions, self.names):
+            theirs = other.concepts & self.names
+            if other.verification in CONFIRMED and any(one in kin[two] or two in kin[one] for one in mine for two in theirs):
+                tests.append(self.dated(other, index))
+        return both(tests)
+
     def match(self, index: RecordIndex) -> Verdict:
         """Any one Condition that satisfies everything."""
         support: list[Support] = []
@@ -136,7 +154,7 @@ class Diagnosis:
             if fact.concepts & self.not_coded:
                 continue
             counted, provisional = self.counts(fact)
-            truth = both((counted, self.dated(fact, index)))
+            truth = both((counted, self.dated(fact, index), self.first(fact, index)))
             if truth:
                 support.append(support_of("diagnosis", fact, self.names, provisional))
             elif truth is None:
@@ -157,6 +175,9 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
     sites = table.get("site", [])
     if not isinstance(sites, list) or not all(context.terminology.answer_coding(str(site)) for site in sites):
         raise PatternError(f"site: found {sites!r}, expected a list of body sites of answers.csv")
+    if "first" in table and (table["first"] is not True or not {"onset_within", "recorded_within"} & table.keys()):
+        raise PatternError(f"first: found {table['first']!r}, expected true beside onset_within or recorded_within")
+    expand = context.terminology.expand
     return Diagnosis(
         label=f"{key}:{table[key]}",
         names=names,
@@ -171,6 +192,7 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
         recorded_age_below=optional("recorded_age_below"),
         sites=frozenset(str(site) for site in sites),
         not_coded=context.names(table["not_coded"]) if "not_coded" in table else frozenset(),
+        kin={name: expand(name) for name in names} if "first" in table else None,
     )
 
 

@@ -197,6 +197,24 @@ def test_an_active_rule_without_a_patient_it_speaks_for_is_a_problem(capsys: pyt
     assert any("vignette: found none with expect = fires" in problem for problem in found["problems"])
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('family = "care-gaps"\nalone = ["mian"]', "card.alone: found 'mian', expected one of main"),
+        ('alone = ["main"]', "card.alone: expected only beside family"),
+    ],
+)
+def test_a_card_of_its_own_is_for_branches_of_a_rule_that_has_a_family(
+    capsys: pytest.CaptureFixture[str], few: Path, written: str, words: str
+) -> None:
+    assert run(capsys, *NEW, "--rules", str(few))[0] == 0
+    (file,) = few.rglob("*.toml")
+    file.write_text(file.read_text(encoding="utf-8").replace("[card]\n", f"[card]\n{written}\n"), encoding="utf-8")
+    code, found = as_json(capsys, "rules", "lint", "--rules", str(few))
+    assert code == 1
+    assert any(words in problem for problem in found["problems"])
+
+
 def test_the_lint_tells_what_to_do(capsys: pytest.CaptureFixture[str], few: Path) -> None:
     (few / "referral" / "broken.toml").write_text('id = "broken"\n[when]\nall = [{ diagnosis = "myastenia" }]\n', encoding="utf-8")
     code, _, err = run(capsys, "rules", "lint", "--rules", str(few))

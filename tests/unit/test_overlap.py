@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from cds_hooks.cards import Renderer
+from cds_hooks.cards import Renderer, group
 from rules.check import evaluate_vignette
 from rules.model import Vignette
 from tests.support.spoken import on_reference as knowledge
@@ -31,7 +31,8 @@ OVERLAPS = {
     "analg-preg-valproate-topiramate": ("dd-polg-valproate",),
     "sys-refuted-or-family-only": ("dq-diagnosis-not-confirmed",),
 }
-BESIDE_THE_TABLE = {"dmt-lems-amifampridine"}  # two rules say the same about one order: a history of seizures
+# Two rules that say the same about one order: a history of seizures; the chest imaging that thymectomy waits for.
+BESIDE_THE_TABLE = {"dmt-lems-amifampridine", "mon-mg-thymus"}
 GRADE_OF_THE_TABLE_WINS = {"analg-mg-drug-caution", "analg-quinine"}
 
 
@@ -57,6 +58,7 @@ TOGETHER: tuple[tuple[frozenset[str], str, Mapping[str, object]], ...] = (
         "patient-view",
         {**MG, "labs": [{"concept": "anti-achr", "result": "positive"}], "imaging": [{"concept": "chest-ct", "when": "-100 days"}]},
     ),
+    (frozenset({"mon-mg-thymus", "mg-thymectomy-achr"}), "patient-view", {**MG, "labs": [{"concept": "anti-achr", "result": "positive"}]}),
     (frozenset({"analg-mg-drug-caution", "analg-quinine", "dd-mg-contraindicated"}), "order-select", {**MG, "drafts": ["quinine"]}),
     (
         frozenset({"ref-preop", "dd-denervation-succinylcholine"}),
@@ -95,3 +97,23 @@ def test_rules_of_a_row_that_no_invented_patient_meets_share_one_card(rules: fro
     assert rules <= {finding.rule.id for finding in evaluation.findings if not finding.asks}
     cards = Renderer("https://cds.example.org", "1").render(evaluation, "p")
     assert any(rules <= {rule.id for rule in card.rules} for card in cards)
+
+
+PLAN = "edu-emergency-plan"
+ADULT_MG = {"age": 70, "gender": "male", "diagnoses": ["generalised-myasthenia"]}
+HOME: tuple[tuple[str, Mapping[str, object], bool], ...] = (
+    ("no steroid", ADULT_MG, False),
+    ("a steroid for 20 days", {**ADULT_MG, "medications": [{"concept": "prednisolone", "since": "-20 days"}]}, False),
+    ("a steroid for 21 days", {**ADULT_MG, "medications": [{"concept": "prednisolone", "since": "-21 days"}]}, True),
+    ("a mask ventilator", {**ADULT_MG, "devices": ["noninvasive-ventilation"]}, True),
+    ("a metabolic myopathy", {**ADULT_MG, "diagnoses": ["mcardle"]}, True),
+)
+
+
+@pytest.mark.parametrize(("who", "alone"), [one[1:] for one in HOME], ids=[one[0] for one in HOME])
+def test_the_emergency_plan_is_a_line_of_the_care_gap_card_or_a_card_of_its_own(who: Mapping[str, object], alone: bool) -> None:
+    evaluation = evaluate_vignette(knowledge(), Vignette("home", date(2026, 11, 22), "patient-view", who, "fires"))
+    assert "mon-vaccine" in {finding.rule.id for finding in evaluation.findings}
+    [rules] = [names for one in group(evaluation.findings) if PLAN in (names := {rule.id for rule in one.rules})]
+    assert (rules == {PLAN}) is alone
+    assert ("mon-vaccine" in rules) is not alone
