@@ -131,36 +131,41 @@ class Diagnosis:
                 tests.append(None if birth is None or date is None else negate(reached(birth, date.start, limit)))
         return both(tests)
 
-    def first(self, fact: Condition, index: RecordIndex) -> Truth:
-        """Do the dates hold for every confirmed entry of the same disease, whatever became of it?
-
-        The same disease: the same concept, or one that is a kind of the other.
-        """
+    def first_dates(self, index: RecordIndex) -> Mapping[str, Truth]:
+        """For each concept on record: do the dates hold for every confirmed entry, whatever became of it? Nothing without `first`."""
         if self.kin is None:
-            return True
-        kin, mine = self.kin, fact.concepts & self.names
-        tests = []
-        for other in index.pick(index.conditions, self.names):
-            theirs = other.concepts & self.names
-            if other.verification in CONFIRMED and any(one in kin[two] or two in kin[one] for one in mine for two in theirs):
-                tests.append(self.dated(other, index))
-        return both(tests)
+            return {}
+        tests: dict[str, list[Truth]] = {}
+        for fact in index.pick(index.conditions, self.names):
+            if fact.verification in CONFIRMED:
+                dated = self.dated(fact, index)
+                for name in fact.concepts & self.names:
+                    tests.setdefault(name, []).append(dated)
+        return {name: both(truths) for name, truths in tests.items()}
+
+    def same_disease(self, mine: Names, dates: Mapping[str, Truth]) -> Truth:
+        """The truth of the entries of the same disease: of the same concept, or of one that is a kind of the other."""
+        kin = self.kin or {}
+        return both([truth for name, truth in dates.items() if any(one in kin[name] or name in kin[one] for one in mine)])
 
     def match(self, index: RecordIndex) -> Verdict:
         """Any one Condition that satisfies everything."""
         support: list[Support] = []
         unsure: list[NotChecked] = []
+        dates = self.first_dates(index)
+        first: dict[Names, Truth] = {}
         for fact in index.pick(index.conditions, self.names):
             if fact.concepts & self.not_coded:
                 continue
             counted, provisional = self.counts(fact)
-            truth = both((counted, self.dated(fact, index), self.first(fact, index)))
+            mine = fact.concepts & self.names
+            if mine not in first:
+                first[mine] = self.same_disease(mine, dates)
+            truth = both((counted, self.dated(fact, index), first[mine]))
             if truth:
                 support.append(support_of("diagnosis", fact, self.names, provisional))
             elif truth is None:
-                unsure.append(
-                    NotChecked(f"diagnosis:{min(fact.concepts & self.names)}", "date or status not stated", "Condition", on_file=True)
-                )
+                unsure.append(NotChecked(f"diagnosis:{min(mine)}", "date or status not stated", "Condition", on_file=True))
         if support:
             return Verdict(Presence.PRESENT, tuple(support))
         return nothing_found((*unsure, *gaps(index, self.reads)))

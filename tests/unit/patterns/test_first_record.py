@@ -10,8 +10,9 @@ import pytest
 
 import rules
 from rules.extract import Input, extract
-from rules.facts import Presence
+from rules.facts import Condition, Presence
 from rules.patterns import Context, PatternError, RecordIndex, build
+from rules.patterns.diagnosis import Diagnosis
 from rules.terminology import Terminology
 
 CODES = Terminology.load(Path(rules.__file__).parent / "codes")
@@ -87,3 +88,18 @@ def test_an_onset_is_that_of_the_disease_too() -> None:
 def test_first_needs_a_window(table: Mapping[str, object]) -> None:
     with pytest.raises(PatternError, match="expected true beside onset_within or recorded_within"):
         build(Context(CODES, {}, lifelong=True), table)
+
+
+def test_the_date_of_each_of_many_entries_is_looked_at_twice_and_not_once_for_each_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    dated = Diagnosis.dated
+
+    def counting(self: Diagnosis, fact: Condition, index: RecordIndex) -> bool | None:
+        nonlocal looked
+        looked += 1
+        return dated(self, fact, index)
+
+    monkeypatch.setattr(Diagnosis, "dated", counting)
+    many = [{**entry("myasthenia-gravis", NEW), "id": f"c{number}"} for number in range(200)]
+    assert holds(RECORDED, *many) is Presence.PRESENT
+    assert looked == 400
