@@ -126,7 +126,7 @@ class Speaker:
         fired: list[Branch] = []
         asking: list[Branch] = []
         reasons = Reasons()
-        undecided = Reasons()
+        undecided: Reasons | None = None
         unsaid = Reasons()
         for branch, include, exclusions in voices:
             if include not in world.possible or any(one in world.sure for one in exclusions):
@@ -135,6 +135,7 @@ class Speaker:
                 (asking if branch.ask else fired).append(branch)
                 for number, one in enumerate(exclusions):
                     if one in world.possible:
+                        undecided = undecided or Reasons()
                         self.explainer.gaps(branch.unless[number], world, undecided)
                 continue
             gaps = Reasons()
@@ -150,12 +151,15 @@ class Speaker:
         speaking = fired or asking
         for branch in speaking:
             self.explainer.why(branch.include, world, reasons)
-        reasons.missing.update(undecided.missing)
+        if undecided is not None:
+            reasons.missing.update(undecided.missing)
         reasons.missing.update(unsaid.missing)
         return self.render(rule, world, speaking, reasons, undecided, asks=not fired), ()
 
-    def render(self, rule: Rule, world: World, branches: list[Branch], reasons: Reasons, undecided: Reasons, *, asks: bool) -> Finding:
-        """Text, level and proposals of one finding; `undecided` is what keeps its exclusions from being ruled out."""
+    def render(
+        self, rule: Rule, world: World, branches: list[Branch], reasons: Reasons, undecided: Reasons | None, *, asks: bool
+    ) -> Finding:
+        """Text, level and proposals of one finding; `undecided` is what is missing to rule out an exclusion, None when all are."""
         card = rule.card
         assert card is not None  # noqa: S101 - only rules with a card speak
         levels = {branch.id: self.level(branch, card, world) for branch in branches}
@@ -230,7 +234,7 @@ class Speaker:
         world: World,
         branches: list[Branch],
         reasons: Reasons,
-        undecided: Reasons,
+        undecided: Reasons | None,
         withheld: dict[Withheld, None],
         *,
         asks: bool,
@@ -276,7 +280,7 @@ class Speaker:
         branches: list[Branch],
         world: World,
         reasons: Reasons,
-        undecided: Reasons,
+        undecided: Reasons | None,
         wanted: Reasons,
         *,
         urgent: bool,
@@ -288,7 +292,7 @@ class Speaker:
         reason: str | None = None
         if proposal.treats and self.rests_on_a_name(proposal, branches, world):
             reason = BY_NAME_ONLY
-        elif proposal.is_drug and undecided.missing:
+        elif proposal.is_drug and undecided is not None:
             reason = "an exclusion of this rule " + NOT_CHECKED_YET
             wanted.missing.update(undecided.missing)
         elif proposal.is_drug:
@@ -330,23 +334,21 @@ class Speaker:
         concept = proposal.concept
         if concept is None:
             return []
-        members = self.terminology.expand(concept) or frozenset({concept})
-        own = f"blocked:{concept}"
-        blocks = [name for name, covered in self.compiled.blocks.items() if concept in covered or members <= covered or name == own]
-        for block, producer in self.firing(blocks, world, certain=True):
+        for block, producer in self.blocking(concept, world, certain=True):
             self.explainer.conclusions(block, world, reasons)
             return [(producer.rule.id, producer.branch.summary or producer.rule.title)]
         found: dict[tuple[str, str], None] = {}
-        for _, producer in self.firing(blocks, world, certain=None) if proposal.is_drug else ():
+        for _, producer in self.blocking(concept, world, certain=None) if proposal.is_drug else ():
             for node in (producer.branch.include, *producer.branch.unless):
                 self.explainer.gaps(node, world, wanted)
             found[producer.rule.id, f"{producer.rule.title}: {NOT_CHECKED_YET}"] = None
         return list(found)
 
-    def firing(self, blocks: Iterable[str], world: World, *, certain: bool | None) -> Iterator[tuple[str, Producer]]:
-        """The blocks that hold, surely (True) or possibly (None), each with a branch that makes it so."""
-        for block in blocks:
-            if world.truth(block) is certain:
+    def blocking(self, concept: str, world: World, *, certain: bool | None) -> Iterator[tuple[str, Producer]]:
+        """The blocks on a drug that hold, surely (True) or possibly (None), each with a branch that makes it so."""
+        members = self.terminology.expand(concept) or frozenset({concept})
+        for block, covered in self.compiled.blocks.items():
+            if world.truth(block) is certain and (concept in covered or members <= covered or block == f"blocked:{concept}"):
                 for producer in self.explainer.makers(block):
                     if world.truth(f"fires:{producer.rule.id}/{producer.branch.id}") is certain:
                         yield block, producer
