@@ -9,7 +9,7 @@ import pytest
 from rules.check import evaluate_vignette
 from rules.findings import Finding
 from rules.model import Vignette
-from rules.speak import BY_NAME_ONLY
+from rules.offers import BY_NAME_ONLY
 from tests.support.spoken import on_both_engines as knowledge
 
 
