@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,15 +64,15 @@ def unpack(repository: Path, revision: str, folder: Path) -> Path:
         raise CannotReplayError(f"found {revision!r}, expected a revision of this repository: make replay FROM=v0.1.0")
     try:
         commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
-        archive = _git(repository, "archive", "--format=tar", commit, *PARTS)
+        archive = _git(repository, "archive", "--format=zip", commit, *PARTS)
     except (OSError, subprocess.SubprocessError):
         raise CannotReplayError(
             f"found {revision!r}, expected a revision with {', '.join(PARTS)}: make replay FROM=HEAD~10; in a shallow clone, fetch it first"
         ) from None
     place = folder / commit[:12]
     place.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
-        packed.extractall(place, filter="data")
+    with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+        packed.extractall(place)
     return place
 
 

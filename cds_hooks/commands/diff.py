@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import subprocess
-import tarfile
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -117,12 +117,12 @@ def _revision(name: str, folder: Path) -> Path:
         raise StopError(Exit.USAGE, f"found {name!r}", remedy)
     try:
         got = subprocess.run(
-            ["git", "-C", str(PACKAGED), "archive", "--format=tar", name, "."], capture_output=True, check=True, timeout=60
+            ["git", "-C", str(PACKAGED), "archive", "--format=zip", name, "."], capture_output=True, check=True, timeout=60
         )
     except (OSError, subprocess.SubprocessError):
         raise StopError(Exit.USAGE, f"found {name!r}, which is neither a folder nor a file nor a revision with rules", remedy) from None
-    with tarfile.open(fileobj=io.BytesIO(got.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(got.stdout)) as archive:
+        archive.extractall(folder)
     return folder
 
 
