@@ -21,8 +21,8 @@ _OTHER_PROBLEMS = (
     "L57.0", "K64.9", "H25.9", "D64.9", "E03.9", "J45.909",
 )  # fmt: skip
 _CROWD = (
-    "pdn_kidney_disease", "gbs_second_ivig", "dermatomyositis_refractory", "opioid_and_pregabalin_als", "imnm_on_statin",
-    "steroid_switched",
+    "mg_azathioprine_allopurinol", "pdn_kidney_disease", "gbs_second_ivig", "dermatomyositis_refractory",
+    "opioid_and_pregabalin_als", "imnm_on_statin", "steroid_switched",
 )  # fmt: skip
 _VITAL = {
     "8867-4": ("Heart rate", 72, "/min"),
@@ -69,8 +69,8 @@ def view(name: str, conditions: int, resources: int) -> bytes:
     return orjson.dumps(request_for("patient-view", name, record, ()))
 
 
-def _merged(names: tuple[str, ...], medicines: int | None = None) -> tuple[str, list[Resource], list[Resource]]:
-    """The first patient with the diseases, medicines (at most so many) and drafts of the others too: name, record, drafts."""
+def _merged(names: tuple[str, ...]) -> tuple[str, list[Resource], list[Resource]]:
+    """The first patient with the diseases, medicines and drafts of the others too: name, record, three drafts."""
     today = datetime.now(UTC)
     first = patient(names[0]).moved_to(today.date())
     about = f"Patient/{first.patient_id}"
@@ -83,23 +83,21 @@ def _merged(names: tuple[str, ...], medicines: int | None = None) -> tuple[str, 
         record += [
             {**one, "id": f"{name}-{one['id']}".replace("_", "-")} for one in more[: len(other.record)] if one["resourceType"] != "Patient"
         ]
-    if medicines is not None:
-        ordered = [one for one in record if one["resourceType"] == "MedicationRequest"]
-        taken = [one for one in ordered if one["status"] == "active"][:medicines]
-        record = [one for one in record if one not in ordered or one in taken]
     return first.name, record, drafts[:3]
 
 
 def _ordering() -> bytes:
     """Signing three orders for a patient with three diseases and ten medicines."""
-    name, record, drafts = _merged(("mg_azathioprine_allopurinol", *_CROWD), medicines=10)
+    name, record, drafts = _merged((*_CROWD, "ciclosporin_simvastatin"))
     diseases = [one for one in record if one["resourceType"] == "Condition"]
-    return orjson.dumps(request_for("order-sign", name, [one for one in record if one not in diseases[3:]], drafts))
+    medicines = [one for one in record if one["resourceType"] == "MedicationRequest" and one["status"] == "active"]
+    others = [one for one in record if one["resourceType"] not in {"Condition", "MedicationRequest"}]
+    return orjson.dumps(request_for("order-sign", name, [*others, *diseases[:3], *medicines[:10]], drafts))
 
 
 def _crowded() -> bytes:
     """Signing three orders for a patient with several diseases, more than ten medicines and 500 resources."""
-    name, record, drafts = _merged(("mg_azathioprine_allopurinol", *_CROWD))
+    name, record, drafts = _merged(_CROWD)
     about = f"Patient/{patient(name).patient_id}"
     record += [_vital(number, about, datetime.now(UTC)) for number in range(500 - len(record))]
     return orjson.dumps(request_for("order-sign", name, record, drafts))
