@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
-
 import pytest
 
 from rules.findings import Finding
 from rules.knowledge import Knowledge
-from rules.model import Rule
 from rules.site import Site
-from tests.support.spoken import on_reference, said
+from tests.support.spoken import about, on_reference
 
 SITE = """
 [thresholds.review]
@@ -24,23 +19,17 @@ SMA, CMT = {"age": 30, "diagnoses": ["sma-3"]}, {"age": 50, "diagnoses": ["charc
 ALS = {"age": 50, "diagnoses": ["als"]}
 
 
-@cache
-def planning(folder: Path) -> Knowledge:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
     """The knowledge of a site that plans a review two weeks before it is due."""
-    file = folder / "site.toml"
+    file = tmp_path_factory.mktemp("due-soon") / "site.toml"
     file.write_text(SITE)
     return Knowledge.load(engine="reference", site=Site.load(file))
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
-    return planning(tmp_path_factory.mktemp("due-soon"))
-
-
 def heard(known: Knowledge, patient: dict[str, object], days: int) -> Finding | None:
-    rule: Rule = next(one for one in known.rules if one.id == "mon-review-overdue")
     seen = [{"concept": "neuromuscular", "when": f"-{days} days"}]
-    return said(known, rule, replace(rule.vignettes[0], patient={"gender": "male", **patient, "encounters": seen}))
+    return about(known, "patient-view", {"gender": "male", **patient, "encounters": seen}).get("mon-review-overdue")
 
 
 @pytest.mark.parametrize(("patient", "soon", "overdue"), [(ALS, 79, 123), (SMA, 170, 214), (CMT, 352, 396)])

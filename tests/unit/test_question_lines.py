@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from tests.support.spoken import about
 from tests.support.spoken import on_reference as knowledge
-from tests.support.spoken import said
 
 MAYBE = "Not known whether this applies: "
 DAPSONE = {
@@ -17,10 +15,7 @@ DAPSONE = {
 
 
 def details(**patient: object) -> tuple[str, ...]:
-    rule = next(one for one in knowledge().rules if one.id == "dapsone-g6pd")
-    vignette = replace(rule.vignettes[0], hook="order-select", patient=patient)
-    finding = said(knowledge(), rule, vignette)
-    return finding.detail if finding is not None else ()
+    return about(knowledge(), "order-select", patient)["dapsone-g6pd"].detail
 
 
 def test_what_may_not_hold_is_told_as_not_known() -> None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules.findings import Finding
-from rules.model import Rule
+from tests.support.spoken import about, said
 from tests.support.spoken import on_reference as knowledge
-from tests.support.spoken import said
 
 SCORE = {"concept": "pain-score", "value": 6, "unit": "{score}", "when": "-5 days"}
 GENERAL = {"age": 42, "gender": "female", "diagnoses": ["neuropathic-pain"], "labs": [SCORE]}
 KIDNEY = {"concept": "egfr", "value": 90, "unit": "mL/min/{1.73_m2}", "when": "-20 days"}
 
 
-def rule(name: str) -> Rule:
-    return next(one for one in knowledge().rules if one.id == name)
-
-
 def of(name: str, **patient: object) -> Finding:
-    """What the rule says of its first example with another patient."""
-    found = said(knowledge(), rule(name), replace(rule(name).vignettes[0], patient=patient))
-    assert found is not None
+    found = about(knowledge(), "patient-view", patient)[name]
     assert not found.asks
     return found
 
@@ -46,9 +37,9 @@ def test_one_task_asks_for_what_the_drugs_wait_for() -> None:
 
 
 def test_nothing_is_asked_for_when_no_drug_waits() -> None:
-    first = rule("analg-combination").vignettes[0]
-    finding = said(knowledge(), rule("analg-combination"), first)
-    assert finding is not None
+    rule = knowledge().rule("analg-combination")
+    assert rule is not None
+    finding = of("analg-combination", **rule.vignettes[0].patient)
     assert finding.withheld == ()
     assert tasks(finding) == []
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from cds_hooks.cards import Renderer
-from rules.check import UNHURRIED
-from rules.extract import Input, extract
-from rules.facts import Origin
+from rules.check import evaluate_vignette
 from rules.findings import Evaluation
-from rules.vignette import build
+from rules.model import Vignette
+from tests.support.spoken import DAY
 from tests.support.spoken import on_both_engines as knowledge
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GRADES = {
     "dd-mg-contraindicated": ["telithromycin", "quinine"],
     "dd-mg-avoid": ["erythromycin", "azithromycin"],
@@ -22,10 +18,7 @@ GRADES = {
 
 def evaluation(hook: str, **patient: object) -> Evaluation:
     """The findings for a short patient."""
-    scene = build({"age": 50, "gender": "male", **patient}, on=NOON.date(), hook=hook, terminology=knowledge().terminology)
-    inputs = [Input(one) for one in scene.resources] + [Input(one, Origin.DRAFT) for one in scene.drafts]
-    record = extract(inputs, terminology=knowledge().terminology, as_of=NOON, hook=hook, unread={})
-    return knowledge().evaluator.evaluate(record, UNHURRIED)
+    return evaluate_vignette(knowledge(), Vignette("", DAY, hook, {"age": 50, "gender": "male", **patient}, "fires"))
 
 
 def test_several_drugs_of_the_caution_table_make_one_card_for_each_grade_worst_first() -> None:

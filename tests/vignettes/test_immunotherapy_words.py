@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from rules.check import UNHURRIED
-from rules.extract import Input, extract
-from rules.facts import Origin
 from rules.findings import Finding
-from rules.vignette import build
+from tests.support.spoken import about
 from tests.support.spoken import on_reference as knowledge
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FAILED = [
     {"concept": drug, "status": "stopped", "since": "-1200 days", "until": "-700 days", "status_reason": "ineffective"}
     for drug in ("prednisone", "azathioprine", "mycophenolate-mofetil")
@@ -39,11 +33,7 @@ PARAPROTEIN = {"concept": "paraprotein-immunofixation", "answer": "paraprotein-i
 
 def said(rule: str, hook: str, patient: dict[str, object]) -> Finding:
     """The finding of a rule for a short patient."""
-    scene = build({"age": 50, "gender": "male", **patient}, on=NOON.date(), hook=hook, terminology=knowledge().terminology)
-    inputs = [Input(one) for one in scene.resources] + [Input(one, Origin.DRAFT) for one in scene.drafts]
-    record = extract(inputs, terminology=knowledge().terminology, as_of=NOON, hook=hook, unread={})
-    [finding] = [one for one in knowledge().evaluator.evaluate(record, UNHURRIED).findings if one.rule.id == rule]
-    return finding
+    return about(knowledge(), hook, {"age": 50, "gender": "male", **patient})[rule]
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from rules.check import UNHURRIED
-from rules.extract import Input, extract
-from rules.facts import Origin
 from rules.findings import Finding
-from rules.vignette import build
+from tests.support.spoken import about
 from tests.support.spoken import on_both_engines as knowledge
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MEASURED = [
     {"concept": "egfr", "value": 90, "unit": "mL/min/{1.73_m2}", "when": "-20 days"},
     {"concept": "creatinine", "value": 0.9, "unit": "mg/dL", "when": "-20 days"},
@@ -29,10 +23,7 @@ def findings(hook: str = "patient-view", *, score: int = 6, **patient: object) -
     """What is said about a man of 50 with nerve pain and every test on file."""
     scores = [{"concept": "pain-score", "value": score, "unit": "{score}", "when": when} for when in ("-40 days", "-10 days")]
     one = {"age": 50, "gender": "male", "diagnoses": ["neuropathic-pain"], "labs": [*MEASURED, *scores], **patient}
-    scene = build(one, on=NOON.date(), hook=hook, terminology=knowledge().terminology)
-    inputs = [Input(resource) for resource in scene.resources] + [Input(resource, Origin.DRAFT) for resource in scene.drafts]
-    record = extract(inputs, terminology=knowledge().terminology, as_of=NOON, hook=hook, unread={})
-    return {told.rule.id: told for told in knowledge().evaluator.evaluate(record, UNHURRIED).findings}
+    return about(knowledge(), hook, one)
 
 
 def proposed(told: dict[str, Finding]) -> list[str]:
