@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cds_hooks.cards import REASONS, Group, slug
+from cds_hooks.cards import REASONS, slug
 from cds_hooks.errors import StorageUnavailable
+from cds_hooks.joint import Group
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.store.database import Database, Keys
 from cds_hooks.store.dismissal import Dismissal, Whose, dismissals, lift

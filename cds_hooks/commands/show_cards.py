@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Group
@@ -11,9 +11,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cds_hooks.body import JsonObject
-from cds_hooks.cards import Card, as_shown
+from cds_hooks.cards import Card
 from cds_hooks.commands.case import Answered, Asker
 from cds_hooks.commands.output import console, level, plain
+from cds_hooks.joint import as_shown
 from rules.engine.interface import Budget
 from rules.extract import extract
 from rules.findings import Because, Finding, NotChecked, Suggestion
@@ -38,11 +39,12 @@ def show(asker: Asker, answered: Answered, *, why: bool) -> None:
             out.print(Text(f"Not checked: {'; '.join(gaps)}", style="dim"))
         return
     table = Table("level", "card", show_lines=True, header_style="bold")
-    for card in answered.cards:
-        table.add_row(level(card.indicator), _cell(answered, card))
+    told = _told(answered)
+    for card, findings in told:
+        table.add_row(level(card.indicator), _cell(card, findings))
     out.print(table)
     if why:
-        for tree in _trees(asker, answered):
+        for tree in _trees(asker, answered, told):
             out.print(tree)
     unreviewed = sum(not finding.reviewed_by for finding in answered.evaluation.findings)
     if unreviewed:
@@ -79,8 +81,7 @@ def _notes(answered: Answered) -> Iterable[str]:
         yield f"{answered.hook} asks about drafts, and there is none: expected a resource with status draft."
 
 
-def _cell(answered: Answered, card: Card) -> Group:
-    findings = _findings(answered, card)
+def _cell(card: Card, findings: Sequence[Finding]) -> Group:
     lines = [Text(plain(card.body["summary"]), style="bold")]
     lines.append(_line("rules", [f"{one.rule.id} {one.rule.version}{' (asks)' if one.asks else ''}" for one in findings]))
     lines.append(_line("proposes", dict.fromkeys(_proposal(one) for finding in findings for one in finding.suggestions)))
@@ -104,8 +105,10 @@ def _gaps(gaps: Iterable[NotChecked]) -> list[str]:
     return list(dict.fromkeys(f"{plain(gap.what)} ({plain(gap.why)})" for gap in gaps))
 
 
-def _findings(answered: Answered, card: Card) -> list[Finding]:
-    return [finding for finding in as_shown(answered.evaluation.findings) if finding.rule in card.rules]
+def _told(answered: Answered) -> list[tuple[Card, list[Finding]]]:
+    """Each card with the findings that it stands for, as it shows them."""
+    findings = as_shown(answered.evaluation.findings)
+    return [(card, [finding for finding in findings if finding.rule in card.rules]) for card in answered.cards]
 
 
 def _world(asker: Asker, answered: Answered) -> World:
@@ -120,11 +123,11 @@ def _world(asker: Asker, answered: Answered) -> World:
     return knowledge.evaluator.solve(record, Budget())
 
 
-def _trees(asker: Asker, answered: Answered) -> Iterable[Tree]:
+def _trees(asker: Asker, answered: Answered, told: Iterable[tuple[Card, Sequence[Finding]]]) -> Iterable[Tree]:
     world = _world(asker, answered)
-    for card in answered.cards:
+    for card, findings in told:
         tree = Tree(Text.assemble(("card ", "dim"), level(card.indicator), f" {plain(card.body['summary'])}"))
-        for finding in _findings(answered, card):
+        for finding in findings:
             step = trace(asker.knowledge.evaluator, world, finding)
             branch = tree.add(Text.assemble(("rule ", "dim"), (step.rule, "bold"), f" {'asks' if finding.asks else 'fires'}"))
             _grow(branch, step)

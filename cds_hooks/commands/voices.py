@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import cast
 
-from cds_hooks.cards import as_shown
 from cds_hooks.commands.case import Answered, Asker, from_fixture
+from cds_hooks.joint import as_shown
 from fhir_fixtures import PatientFixture
 from rules.findings import Finding, NotChecked
 from rules.knowledge import Knowledge

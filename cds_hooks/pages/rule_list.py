@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks.cards import PATHWAYS
+from cds_hooks.joint import PATHWAYS
 from cds_hooks.pages.page import Pages
 from rules.about import DOES
 from rules.knowledge import Knowledge

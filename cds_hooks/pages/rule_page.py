@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cds_hooks.cards import PATHWAYS
+from cds_hooks.joint import PATHWAYS
 from cds_hooks.pages.page import Pages
 from cds_hooks.pages.rule_chain import neighbours
 from cds_hooks.pages.rule_codes import codes_of

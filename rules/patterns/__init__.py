@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from rules.patterns import change, diagnosis, drugs, events, genes, labs, person
+from rules.patterns import change, diagnosis, drugs, events, genes, labs, person, symptom
 from rules.patterns.base import Builder, Context, Pattern, PatternError, Support, Verdict
 from rules.patterns.index import RecordIndex
 
@@ -51,8 +51,8 @@ def _registry() -> dict[str, Predicate]:
     ):
         add(name, builder, diagnosis.DIAGNOSIS_QUALIFIERS)
     add("condition", diagnosis.condition, diagnosis.CONDITION_QUALIFIERS)
-    add("symptom", diagnosis.symptom, diagnosis.SYMPTOM_QUALIFIERS)
-    add("no_symptom", diagnosis.no_symptom, diagnosis.SYMPTOM_QUALIFIERS)
+    add("symptom", symptom.symptom, symptom.SYMPTOM_QUALIFIERS)
+    add("no_symptom", symptom.no_symptom, symptom.SYMPTOM_QUALIFIERS)
     for mode in ("med", "med_tail", "given", "stopped", "failed", "draft", "planned", "stop_draft"):
         add(mode, partial(drugs.build_drug, mode=mode), drugs.DRUG_QUALIFIERS)
     add("lab", labs.lab, labs.LAB_QUALIFIERS)

@@ -7,7 +7,8 @@ from datetime import date
 
 import pytest
 
-from cds_hooks.cards import Renderer, group
+from cds_hooks.cards import Renderer
+from cds_hooks.joint import group
 from rules.check import evaluate_vignette
 from rules.model import Vignette
 from tests.support.spoken import on_reference as knowledge
