@@ -79,10 +79,8 @@ def _merged(names: tuple[str, ...]) -> tuple[str, list[Resource], list[Resource]
         other = patient(name).moved_to(today.date())
         mine, theirs = about.encode(), f"Patient/{other.patient_id}".encode()
         more = [orjson.loads(orjson.dumps(one).replace(theirs, mine)) for one in (*other.record, *other.drafts)]
-        drafts += [{**one, "id": f"{name}-{one['id']}".replace("_", "-")} for one in more[len(other.record) :]]
-        record += [
-            {**one, "id": f"{name}-{one['id']}".replace("_", "-")} for one in more[: len(other.record)] if one["resourceType"] != "Patient"
-        ]
+        drafts += more[len(other.record) :]
+        record += [one for one in more[: len(other.record)] if one["resourceType"] != "Patient"]
     return first.name, record, drafts[:3]
 
 
