@@ -141,7 +141,7 @@ class FhirDate:
         """Is it dated in the `duration` up to `as_of`? A future value never is; see the head of this file."""
         if self.is_future(as_of):
             return False
-        limit = _limit(as_of, duration, whole_days=not self.has_time and not duration.is_exact)
+        limit = _limit(as_of, duration, not self.has_time and not duration.is_exact)
         if self.start >= limit:
             return True
         return False if min(self.end, as_of) < limit else None

@@ -23,18 +23,31 @@ class Matched:
     possible: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One pattern and the conditions that read it, each with its proposition: several differ in `is` alone."""
+
+    pattern: Pattern
+    leaves: tuple[tuple[Leaf, str], ...]
+    props: tuple[str, ...]
+
+
 class Matcher:
     """Holds the conditions and, per condition, the verdict for a completely read record without any of its concepts."""
 
     def __init__(self, leaves: Mapping[Leaf, str], patterns: Mapping[Leaf, Pattern]) -> None:
-        self.entries = [(leaf, prop, patterns[Leaf(leaf.table, leaf.lifelong)]) for leaf, prop in leaves.items()]
-        self.always = [number for number, (_, _, pattern) in enumerate(self.entries) if pattern.triggers is None]
+        shared: dict[int, tuple[Pattern, list[tuple[Leaf, str]]]] = {}
+        for leaf, prop in leaves.items():
+            pattern = patterns[Leaf(leaf.table, leaf.lifelong)]
+            shared.setdefault(id(pattern), (pattern, []))[1].append((leaf, prop))
+        self.asked = [_Asked(pattern, tuple(found), tuple(prop for _, prop in found)) for pattern, found in shared.values()]
+        self.always = [number for number, one in enumerate(self.asked) if one.pattern.triggers is None]
         self.by_concept: dict[str, list[int]] = {}
         self.by_type: dict[str, list[int]] = {}
-        for number, (_, _, pattern) in enumerate(self.entries):
-            for concept in pattern.triggers or ():
+        for number, one in enumerate(self.asked):
+            for concept in one.pattern.triggers or ():
                 self.by_concept.setdefault(concept, []).append(number)
-            for name in pattern.reads:
+            for name in one.pattern.reads:
                 self.by_type.setdefault(name, []).append(number)
         self._blank = self._nothing()
 
@@ -55,19 +68,17 @@ class Matcher:
         touched: list[str] = []
         present: list[str] = []
         unknown: list[str] = []
-        done: dict[int, Verdict] = {}
         for number in (*reached, *unread):
-            leaf, prop, pattern = self.entries[number]
-            base = done.get(id(pattern))
-            if base is None:
-                budget.check()
-                base = done[id(pattern)] = pattern.match(index) if number in reached else pattern.quiet(index)
-            verdict = verdicts[leaf] = _answered(base, leaf.answers) if leaf.answers else base
-            touched.append(prop)
-            if verdict.presence is Presence.PRESENT:
-                present.append(prop)
-            elif verdict.presence is Presence.UNKNOWN:
-                unknown.append(prop)
+            one = self.asked[number]
+            budget.check()
+            base = one.pattern.match(index) if number in reached else one.pattern.quiet(index)
+            touched += one.props
+            for leaf, prop in one.leaves:
+                verdict = verdicts[leaf] = _answered(base, leaf.answers) if leaf.answers else base
+                if verdict.presence is Presence.PRESENT:
+                    present.append(prop)
+                elif verdict.presence is Presence.UNKNOWN:
+                    unknown.append(prop)
         sure = self._blank.sure.difference(touched).union(present)
         return Matched(verdicts, sure, self._blank.possible.difference(touched).union(present, unknown))
 
@@ -75,10 +86,13 @@ class Matcher:
         """Verdicts of all coded conditions on a completely read record that holds none of their concepts."""
         index = RecordIndex(Record(as_of=datetime(2000, 1, 1, tzinfo=UTC), hook=""))
         verdicts: dict[Leaf, Verdict] = {}
-        for leaf, _, pattern in self.entries:
-            if pattern.triggers is not None:
-                verdicts[leaf] = _answered(pattern.quiet(index), leaf.answers)
-        held = [(prop, verdicts[leaf].presence) for leaf, prop, _ in self.entries if leaf in verdicts]
+        held: list[tuple[str, Presence]] = []
+        for one in self.asked:
+            if one.pattern.triggers is not None:
+                quiet = one.pattern.quiet(index)
+                for leaf, prop in one.leaves:
+                    verdicts[leaf] = _answered(quiet, leaf.answers)
+                    held.append((prop, verdicts[leaf].presence))
         sure = frozenset(prop for prop, presence in held if presence is Presence.PRESENT)
         return Matched(verdicts, sure, sure | {prop for prop, presence in held if presence is Presence.UNKNOWN})
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite as sqlite_dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 __all__ = ["add_counts", "insert"]
 
 
-def insert(connection: Connection, table: Table) -> sqlite_dialect.Insert | postgresql.Insert:
-    """INSERT with ON CONFLICT, in the words of this database."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite_dialect.insert(table)
+def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """INSERT with ON CONFLICT, in the words of this database; the other one's are not loaded, they take megabytes."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as statement  # noqa: PLC0415
+
+        return statement(table)
+    from sqlalchemy.dialects.sqlite import insert as sqlite_statement  # noqa: PLC0415
+
+    return sqlite_statement(table)
 
 
 def add_counts(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

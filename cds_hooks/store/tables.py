@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 
-__all__ = ["HEAD", "METADATA", "audit", "calls", "card_shown", "deployment", "feedback", "firing", "suppression", "unmapped", "unsaid"]
+__all__ = [
+    "HEAD",
+    "METADATA",
+    "audit",
+    "calls",
+    "card_shown",
+    "deployment",
+    "feedback",
+    "firing",
+    "suppression",
+    "token_seen",
+    "unmapped",
+    "unsaid",
+]
 
 HEAD = "0006"
 METADATA = MetaData()
@@ -132,4 +145,13 @@ unsaid = Table(
     Column("kind", String(10), primary_key=True),
     Column("name", String(200), primary_key=True),
     Column("count", Integer, nullable=False),
+)
+
+# Tokens that were used (`store.tokens`): `digest` stands for issuer and jti; `until` is when the token expires and the row may go.
+token_seen = Table(
+    "token_seen",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("until", MOMENT, nullable=False),
+    Index("token_seen_until", "until"),
 )

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Column, Index, String, Table, delete
+from sqlalchemy import delete
 
 from cds_hooks.store.database import Database, insert
-from cds_hooks.store.tables import METADATA, MOMENT
+from cds_hooks.store.tables import token_seen
 
-__all__ = ["forget", "remember", "token_seen"]
+__all__ = ["forget", "remember"]
 
 BUSY_S = 0.4  # a call waits for its answer
-
-# `digest` stands for issuer and jti; `until` is when the token expires and the row may go.
-token_seen = Table(
-    "token_seen",
-    METADATA,
-    Column("digest", String(64), primary_key=True),
-    Column("until", MOMENT, nullable=False),
-    Index("token_seen_until", "until"),
-)
 
 
 def remember(database: Database, tokens: Mapping[str, str]) -> frozenset[str]:

@@ -131,7 +131,7 @@ class Net:
         self.home: dict[int, int] = {}
         self.members: list[tuple[int, ...]] = []
         self.makers: dict[Name, list[int]] = {}
-        self.readers: dict[Name, dict[int, list[int]]] = {}
+        readers: dict[Name, dict[int, list[int]]] = {}
         self.heads: dict[int, Name] = {}
         for number, (layer, rulesets) in enumerate(layers):
             self.members.append(tuple(at for ruleset in rulesets for at in ruleset.numbers.values()))
@@ -140,12 +140,13 @@ class Net:
                     self.steps[at], self.home[at], self.heads[at] = step, index, step.head
                     self.makers.setdefault(step.head, []).append(at)
                     for name in {name for _, name in step.conditions}:
-                        self.readers.setdefault(name, {}).setdefault(number, []).append(at)
+                        readers.setdefault(name, {}).setdefault(number, []).append(at)
         self.chained: list[dict[Name, list[int]]] = [
-            {head: self.readers[head][number] for head in {self.heads[at] for at in members} if number in self.readers.get(head, ())}
+            {head: readers[head][number] for head in {self.heads[at] for at in members} if number in readers.get(head, ())}
             for number, members in enumerate(self.members)
         ]
         """By layer: its steps that read a head of the same layer (helpers and rings), by head."""
+        self.readers = {name: tuple((number, tuple(steps)) for number, steps in found.items()) for name, found in readers.items()}
         self.helpers = frozenset(at for at, step in self.steps.items() if step.clause is None)
         self.unnamed: frozenset[Name] = frozenset({ALWAYS, *(head for head in self.makers if not isinstance(head, str))})
 
@@ -208,7 +209,7 @@ class _Run:
 
     def _wake(self, name: Name, layer: int) -> None:
         """The steps of later layers that read `name` are in question."""
-        for number, steps in self._net.readers.get(name, {}).items():
+        for number, steps in self._net.readers.get(name, ()):
             if number > layer:
                 self._waiting.setdefault(number, set()).update(steps)
 

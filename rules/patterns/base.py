@@ -85,14 +85,12 @@ class Context:
         raw = [value] if isinstance(value, str) else value
         if not isinstance(raw, list | tuple) or not raw or not all(isinstance(name, str) for name in raw):
             raise PatternError(f"found {value!r}, expected a name or a list of names")
-        found: set[str] = set()
-        for name in raw:
-            try:
-                found |= self.terminology.expand(name)
-            except KeyError:
-                raise PatternError(f"found {name!r}, expected a value set or concept{self.terminology.did_you_mean(name)}") from None
-            found.add(name)
-        return frozenset(found)
+        try:
+            expanded = [self.terminology.expand(name) for name in raw]
+        except KeyError:
+            unknown = next(name for name in raw if not self.terminology.knows(name))
+            raise PatternError(f"found {unknown!r}, expected a value set or concept{self.terminology.did_you_mean(unknown)}") from None
+        return expanded[0].union(*expanded[1:]) if len(expanded) > 1 else expanded[0]  # one name has one set, however many rules ask
 
     @staticmethod
     def label(value: object) -> str:

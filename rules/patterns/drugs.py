@@ -233,12 +233,14 @@ class Drug:
         maybe_drugs: set[str] = set()
         for fact in index.pick(index.medications, self.names):
             truth = self.judge(fact, index)
+            if truth is False:
+                continue
             drug = min(fact.concepts & self.names)
-            date = fact.began
             if truth:
+                date = fact.began
                 sure_drugs.add(drug)
                 support.append(Support(f"{self.mode}:{drug}", fact.ref, date.text if date else None, False, fact.matched_by_name))
-            elif truth is None:
+            else:
                 maybe_drugs.add(drug)
                 unsure.append(
                     NotChecked(f"{self.mode}:{drug}", "dose, duration, date, reason or route not stated", fact.kind, on_file=True)
@@ -247,12 +249,12 @@ class Drug:
             services = self.draft_events(index)
             support.extend(services)
             sure_drugs.update(found.fact for found in services)
-        missing = (*unsure, *gaps(index, self.types))
         enough = self.times == 1 or len({found.date for found in support}) >= self.times
         if len(sure_drugs) >= self.ingredients and enough:
             return Verdict(Presence.PRESENT, tuple(support))
-        if gaps(index, self.types) or (unsure and len(sure_drugs | maybe_drugs) >= self.ingredients):
-            return Verdict(Presence.UNKNOWN, missing=missing)
+        unread = gaps(index, self.types)
+        if unread or (unsure and len(sure_drugs | maybe_drugs) >= self.ingredients):
+            return Verdict(Presence.UNKNOWN, missing=(*unsure, *unread))
         return ABSENT
 
     def draft_events(self, index: RecordIndex) -> list[Support]:

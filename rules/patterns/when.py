@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from operator import ge, gt, le, lt
 
 from rules.facts import Record
 from rules.fhir_date import Duration, FhirDate
@@ -13,7 +14,11 @@ from rules.quantity import Quantity
 
 __all__ = ["COMPARATORS", "Comparison", "Window", "duration", "number"]
 
-COMPARATORS = {"at_least", "above", "at_most", "below"}
+TESTS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {"at_least": ge, "above": gt, "at_most": le, "below": lt}
+QUANTITY_TESTS: Mapping[str, Callable[[Quantity, Decimal, str], Truth]] = {
+    "at_least": Quantity.at_least, "above": Quantity.above, "at_most": Quantity.at_most, "below": Quantity.below,
+}  # fmt: skip
+COMPARATORS = frozenset(TESTS)
 
 
 def duration(context: Context, value: object) -> Duration:
@@ -89,13 +94,7 @@ class Comparison:
         if value is None:
             return None
         amount = abs(value) if self.absolute else value
-        tests = {
-            "at_least": lambda limit: amount >= limit,
-            "above": lambda limit: amount > limit,
-            "at_most": lambda limit: amount <= limit,
-            "below": lambda limit: amount < limit,
-        }
-        return both(tests[name](limit) for name, limit in self.bounds)
+        return all(TESTS[name](amount, limit) for name, limit in self.bounds)
 
     def of_quantity(self, value: Quantity | None) -> Truth:
         """The same for a quantity, converted by UCUM; an unknown unit is unknown, never guessed."""
@@ -105,5 +104,4 @@ class Comparison:
             converted = value.convert(self.unit) if self.unit else value
             return None if converted is None or value.comparator else self.of(converted.value)
         unit = self.unit or value.unit
-        tests = {"at_least": value.at_least, "above": value.above, "at_most": value.at_most, "below": value.below}
-        return both(tests[name](limit, unit) for name, limit in self.bounds)
+        return both([QUANTITY_TESTS[name](value, limit, unit) for name, limit in self.bounds])

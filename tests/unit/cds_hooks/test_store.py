@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +14,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from cds_hooks.errors import SettingsError, StorageUnavailable
 from cds_hooks.store.database import Database, Keys
@@ -36,13 +38,30 @@ def outcome(card: str = INSTANCE) -> Outcome:
     return Outcome(card, "overridden", "2026-11-22T10:05:31.000000Z")
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(store_url: str) -> None:
+def migrations(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "cds_hooks.store:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+@pytest.mark.parametrize("by_migrations", [True, False])
+def test_an_empty_database_gets_exactly_the_tables_of_the_code(store_url: str, by_migrations: bool) -> None:
     store = Database(store_url)
-    store.open()
+    store.upgrade()
+    if by_migrations:
+        with store.engine.begin() as connection:
+            command.downgrade(migrations(connection), "base")
+            command.upgrade(migrations(connection), "head")
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
         assert MigrationContext.configure(connection).get_current_revision() == HEAD
     store.close()
+
+
+def test_making_the_tables_does_not_load_alembic(tmp_path: Path) -> None:
+    code = "import sys; from cds_hooks.store.database import Database; Database(sys.argv[1]).open(); sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path}/x.sqlite3"], check=False).returncode == 0
 
 
 def test_sqlite_writes_ahead_and_waits_for_the_disk(tmp_path: Path) -> None:
@@ -245,10 +264,7 @@ def test_the_tables_of_the_first_version_are_migrated_with_what_is_in_them(store
     store = Database(store_url)
     save(store, [outcome()], service="s", caller="c", received=NOW)
     with store.engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", "cds_hooks.store:migrations")
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
+        command.downgrade(migrations(connection), "0001")
     again = Database(store_url)
     again.upgrade()
     with again.reading() as connection:
