@@ -26,9 +26,7 @@ LABEL org.opencontainers.image.title="neuromuscular-cds" org.opencontainers.imag
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin nmcds \
     && install -d -o nmcds -g nmcds /data
 COPY --from=builder /opt/nmcds /opt/nmcds
-# Two malloc arenas: with one for each thread, a worker holds some MB more of freed memory.
 ENV PATH=/opt/nmcds/bin:$PATH \
-    MALLOC_ARENA_MAX=2 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     NMCDS_DATABASE_URL=sqlite:////data/nmcds.sqlite3

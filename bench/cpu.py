@@ -13,6 +13,7 @@ import orjson
 
 from bench.patients import cases
 from cds_hooks.cards import Renderer
+from cds_hooks.heap import settle
 from fhir_fixtures import Resource
 from rules.extract import Input
 from rules.facts import Origin
@@ -51,8 +52,7 @@ def inputs_of(body: bytes) -> list[Input]:
 def cpu(calls: int) -> dict[str, dict[str, float]]:
     """For each case: reading (JSON to facts), both engines with the explanation, cards, and their sum, in ms of CPU."""
     knowledge = Knowledge.load()
-    gc.collect()
-    gc.freeze()  # as the service does (cds_hooks.app.from_environment)
+    settle()
     renderer = Renderer("http://127.0.0.1:8000", knowledge.version, 5, knowledge.in_words, knowledge.titles)
     now = datetime.now(UTC)
     found: dict[str, dict[str, float]] = {}

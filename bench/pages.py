@@ -14,6 +14,7 @@ from itertools import islice
 from starlette.types import ASGIApp, Message, Scope
 
 from cds_hooks.app import Parts, create_app
+from cds_hooks.heap import settle
 from cds_hooks.pages import mount
 from cds_hooks.settings import Settings
 from rules.knowledge import Knowledge
@@ -46,8 +47,7 @@ def pages(slowest: int = 12) -> dict[str, dict[str, float]]:
         app = create_app(Settings(database_url=f"sqlite:///{folder}/bench.sqlite3"), knowledge, extend=mount)
         parts: Parts = app.state.parts
         parts.database.open()
-        gc.collect()
-        gc.freeze()  # as the service does (cds_hooks.app.from_environment)
+        settle()
         try:
             found = asyncio.run(_open(app, list(_paths(knowledge))))
         finally:

@@ -9,7 +9,6 @@ in `bench.latency`.
 from __future__ import annotations
 
 import cProfile
-import gc
 import io
 import pstats
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ from bench.patients import CASES, cases
 from bench.report import PAGE, page, save
 from bench.served import audit_ms, serving_ms
 from cds_hooks.cards import Renderer
+from cds_hooks.heap import settle
 from rules.engine import build_engine
 from rules.engine.interface import Budget
 from rules.extract import extract
@@ -77,8 +77,7 @@ def stages(knowledge: Knowledge, hook: str, body: bytes, calls: int) -> tuple[di
 def main(calls: int = typer.Option(200, min=1, help="Calls per round."), top: int = typer.Option(15, help="Functions to list.")) -> None:
     """Print and keep where the CPU time of a call goes, by stage, and by function for the affected patient."""
     knowledge = Knowledge.load()
-    gc.collect()
-    gc.freeze()  # as the service does (cds_hooks.app.from_environment)
+    settle()
     found: dict[str, dict[str, float]] = {}
     for name in CASES:
         hook, body = cases()[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cds_hooks.app import create_app
+from cds_hooks.heap import settle
 from cds_hooks.settings import Settings
 from rules.knowledge import Knowledge
 
@@ -51,8 +51,7 @@ def main() -> None:
     """Serve on a free port; the first line of the output is its number."""
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(database_url=f"sqlite:///{folder}/bench.sqlite3"), Knowledge.load(vignettes_later=True), extend=_extend)
-        gc.collect()
-        gc.freeze()  # as the service does (cds_hooks.app.from_environment)
+        settle()
         listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
         print(listening.getsockname()[1], flush=True)
         uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False)).run(sockets=[listening])

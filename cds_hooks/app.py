@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -38,6 +37,7 @@ from cds_hooks.errors import (
 )
 from cds_hooks.feedback import FeedbackReceiver
 from cds_hooks.fhir_client import FhirClient, FhirReader
+from cds_hooks.heap import settle
 from cds_hooks.invoke import Health, Invoker
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.observe import Metrics, configure_logs, log_event
@@ -229,9 +229,9 @@ def from_environment() -> FastAPI:
         vignettes_later=settings.knowledge_dir is None,  # those of the package passed their tests; a site's own are looked at first
     )
     examples = OfRules(knowledge)
-    gc.collect()
-    gc.freeze()  # what was loaded lives as long as the process: the collector need not look at it during calls
-    return create_app(settings, knowledge, registry=registry, vocabularies=found, extend=getattr(pages, "mount", None), examples=examples)
+    app = create_app(settings, knowledge, registry=registry, vocabularies=found, extend=getattr(pages, "mount", None), examples=examples)
+    settle()
+    return app
 
 
 async def _lasting(one: Canary | RateWatch) -> None:

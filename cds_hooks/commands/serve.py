@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 from importlib.metadata import version
@@ -30,8 +29,6 @@ def serve(*, host: str | None, port: int | None, workers: int | None) -> Exit:
     os.environ["NMCDS_PORT"] = str(listening.getsockname()[1])  # port 0 asks for any free one; links must name it
     service = from_environment()
     parts: Parts = service.state.parts
-    gc.collect()
-    gc.freeze()  # workers are copies of this process; what the collector does not touch stays shared
     _greet(service)
     return Exit.OK if supervise(lambda beat: work(service, listening, beat), listening, parts.settings.workers) else Exit.FAILED
 

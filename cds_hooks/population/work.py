@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from cds_hooks.cards import Renderer
+from cds_hooks.heap import settle
 from cds_hooks.population.patients import Screener, fingerprint
 from cds_hooks.population.plan import Setup
 from cds_hooks.population.reading import Row, read_document, read_text
@@ -99,6 +99,5 @@ def _ready(setup: Setup) -> tuple[Screener, Renderer]:
     knowledge = screener.knowledge
     if fingerprint(knowledge) != setup.knowledge:
         raise OtherKnowledgeError
-    gc.collect()
-    gc.freeze()  # as the service does: what was loaded lives as long as the process
+    settle()
     return screener, Renderer(setup.base_url, knowledge.version, setup.max_cards, knowledge.in_words, knowledge.titles)

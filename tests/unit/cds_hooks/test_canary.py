@@ -235,7 +235,7 @@ def test_the_service_that_the_environment_describes_has_a_canary(tmp_path: Path,
     ):
         monkeypatch.setenv(f"NMCDS_{name}", str(value))
     monkeypatch.setattr("cds_hooks.app.configure_logs", lambda _: None)
-    monkeypatch.setattr("cds_hooks.app.gc.freeze", lambda: None)
+    monkeypatch.setattr("cds_hooks.app.settle", lambda: None)
     parts = from_environment().state.parts
     assert isinstance(parts.canary.examples, Examples)
     assert parts.canary.minutes == 15
