@@ -261,16 +261,16 @@ class Drug:
         """Drafted services, procedures and appointments."""
         if self.bounds or (self.routes is not None and "systemic" not in self.routes):
             return []
-        seen = {fact.ref for fact in index.record.medications}
+        drafted = [event for event in index.drafted if is_drafted(event)]
         found = [
             Support(f"draft:{min(event.concepts & self.names)}", event.ref, event.when.text if event.when else None)
-            for event in index.pick(index.events, self.names)
-            if is_drafted(event) and not event.do_not_perform and event.ref not in seen and both(self.for_reason(event))
+            for event in drafted
+            if event.concepts & self.names and not event.do_not_perform and not index.medication(event.ref) and both(self.for_reason(event))
         ]
         found += [
             Support(f"draft:{min(event.reasons & self.names)}", event.ref, event.when.text if event.when else None)
-            for event in index.record.events
-            if is_drafted(event) and event.kind == "appointment" and event.reasons & self.names
+            for event in drafted
+            if event.kind == "appointment" and event.reasons & self.names
         ]
         return found
 

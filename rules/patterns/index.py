@@ -59,7 +59,7 @@ class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
     __slots__ = (
-        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "events", "medications", "observations",
+        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "drafted", "events", "medications", "observations",
         "onsets", "ordered", "record", "relatives", "renewed", "same", "seen", "weights",
     )  # fmt: skip
 
@@ -92,6 +92,7 @@ class RecordIndex:
         for goal in record.events:  # a Goal is also about the conditions it addresses
             for reason in goal.reasons - goal.concepts if goal.kind == "goal" else ():
                 self.events.setdefault(reason, []).append(goal)
+        self.drafted = tuple(event for event in record.events if event.origin is Origin.DRAFT)
         self.allergies = Table(record.allergies)
         self.relatives = Table(record.relatives)
         self.concepts: frozenset[str] = frozenset().union(
