@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,8 +19,8 @@ class Matched:
     """Verdicts, and the propositions of those that are present (`sure`) or not absent (`possible`)."""
 
     verdicts: Mapping[Leaf, Verdict]
-    sure: frozenset[str]
-    possible: frozenset[str]
+    sure: Set[str]
+    possible: Set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,12 @@ class Matcher:
                     present.append(prop)
                 elif verdict.presence is Presence.UNKNOWN:
                     unknown.append(prop)
-        sure = self._blank.sure.difference(touched).union(present)
-        return Matched(verdicts, sure, self._blank.possible.difference(touched).union(present, unknown))
+        sure, possible = set(self._blank.sure), set(self._blank.possible)
+        for world in (sure, possible):
+            world.difference_update(touched)
+            world.update(present)
+        possible.update(unknown)
+        return Matched(verdicts, sure, possible)
 
     def _nothing(self) -> Matched:
         """Verdicts of all coded conditions on a completely read record that holds none of their concepts."""

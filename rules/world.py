@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from rules.facts import Record
@@ -22,8 +22,8 @@ class World:
 
     record: Record
     verdicts: Mapping[Leaf, Verdict]
-    sure: frozenset[str]
-    possible: frozenset[str]
+    sure: Set[str]
+    possible: Set[str]
     known: dict[int, tuple[Node, bool | None]] = field(default_factory=dict, compare=False, repr=False)
     weak: dict[tuple[int, object], tuple[Node, bool]] = field(default_factory=dict, compare=False, repr=False)
 

@@ -7,6 +7,7 @@ outcome is the same, whatever the background: it is no cache, and nothing of a r
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -49,7 +50,7 @@ class Backgrounds(Generic[N]):
         self.all.append(one)
         self._apart.append((sure, possible, len(one.apart[0]) + len(one.apart[1])))
 
-    def nearest(self, sure: frozenset[str], possible: frozenset[str]) -> tuple[Background[N], frozenset[str]]:
+    def nearest(self, sure: Set[str], possible: Set[str]) -> tuple[Background[N], Set[str]]:
         """The background from which these facts differ in the fewest places, the first of equals; and the facts that are not as in it."""
         first = self.all[0]
         own_sure, own_possible = sure ^ first.facts[0], possible ^ first.facts[1]

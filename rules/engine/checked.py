@@ -5,6 +5,7 @@ A difference is an incident, never a silent choice of one side (`docs/decisions/
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 from typing import Literal
 
@@ -23,7 +24,7 @@ class CheckedEngine:
         self._reference = reference
         self._other = other
 
-    def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+    def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
         """Chain forward twice. Raises EngineError: difference (names the clauses), crash, or what a back-end raised; ValueError when `sure`
         is not a subset of `possible`."""
         if not sure <= possible:
@@ -38,7 +39,7 @@ class CheckedEngine:
         return expected
 
 
-def _run(engine: Engine, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+def _run(engine: Engine, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
     try:
         return engine.run(sure, possible, budget)
     except EngineError:

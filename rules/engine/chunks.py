@@ -11,7 +11,7 @@ is unknown, ("+", (7, 0)) helper 0 of clause 7 holds, ("+", ALWAYS) for clauses 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
@@ -56,7 +56,7 @@ class Layer:
     readers: dict[Name, tuple[int, ...]]
 
 
-def ranks(clauses: Sequence[Clause], first: int, held: frozenset[str] = frozenset()) -> list[list[tuple[int, Clause]]]:
+def ranks(clauses: Sequence[Clause], first: int, held: Set[str] = frozenset()) -> list[list[tuple[int, Clause]]]:
     """One pass, its clauses numbered from `first`, in ranks: what a clause reads is concluded in a rank before its own.
 
     A pass with a cycle stays one rank. Fine ranks let a run see early that nothing differs any more (`rules.engine.background`). In a rank,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from heapq import heapify, heappop, heappush
 from itertools import count
 from threading import Lock
@@ -77,7 +77,7 @@ class DurableEngine:
         held = frozenset(run.sure), frozenset(run.possible)
         return Background(facts, apart, held, (frozenset(run.fired), frozenset(run.fired_possible)))
 
-    def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+    def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
         """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); ValueError when `sure` is not a subset of `possible`."""
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
@@ -93,16 +93,18 @@ class DurableEngine:
             self._lock.release()
         run.sure -= self._net.unnamed
         run.possible -= self._net.unnamed
+        run.fired -= self._net.helpers
+        run.fired_possible -= self._net.helpers
         run.check(len(run.possible))
         return Outcome(
-            sure=frozenset(cast("set[str]", run.sure)),
-            possible=frozenset(cast("set[str]", run.possible)),
-            numbers=frozenset(run.fired - self._net.helpers),
-            numbers_possible=frozenset(run.fired_possible - self._net.helpers),
+            sure=cast("set[str]", run.sure),
+            possible=cast("set[str]", run.possible),
+            numbers=run.fired,
+            numbers_possible=run.fired_possible,
             ids=self._ids,
         )
 
-    def _solve(self, run: _Run, start: tuple[Background[Name], frozenset[str]], last_s: float) -> None:
+    def _solve(self, run: _Run, start: tuple[Background[Name], Set[str]], last_s: float) -> None:
         if self._watchdog:
             faulthandler.dump_traceback_later(last_s, exit=True)
         try:
@@ -155,8 +157,8 @@ class _Run:
     """One evaluation: what holds in each world and which steps fired so far."""
 
     def __init__(self, net: Net, facts: Facts, budget: Budget) -> None:
-        self.sure: set[Name] = {*facts[0], ALWAYS}
-        self.possible: set[Name] = {*facts[1], ALWAYS}
+        self.sure: set[Name] = set()
+        self.possible: set[Name] = set()
         self.fired: set[int] = set()
         self.fired_possible: set[int] = set()
         self.current: Ruleset | None = None
@@ -175,9 +177,10 @@ class _Run:
         if monotonic() >= self._deadline:
             raise EngineError("deadline", "not done in its time")
 
-    def solve(self, start: tuple[Background[Name], frozenset[str]] | None) -> None:
+    def solve(self, start: tuple[Background[Name], Set[str]] | None) -> None:
         """Work out layer by layer what is other than in a background, given with the facts that differ; all of it without one."""
         if start is None:
+            self.sure, self.possible = {*self._facts[0], ALWAYS}, {*self._facts[1], ALWAYS}
             self._waiting = {layer: set(steps) for layer, steps in enumerate(self._net.members)}
         else:
             self._begin(*start)
@@ -187,7 +190,7 @@ class _Run:
                 self._settle(number, layer, rulesets, steps)
                 self.check()
 
-    def _begin(self, start: Background[Name], differing: frozenset[str]) -> None:
+    def _begin(self, start: Background[Name], differing: Set[str]) -> None:
         """Take over what holds in `start`, with these facts in place of its own; what a step concluded stays."""
         self.sure, self.possible = set(start.held[0]), set(start.held[1])
         self.sure -= differing

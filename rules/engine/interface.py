@@ -13,6 +13,7 @@ same pass. The loader refuses anything else, so the result does not depend on or
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
@@ -20,7 +21,7 @@ from typing import Final, Protocol
 
 __all__ = ["ORDINARY", "Budget", "Clause", "Engine", "EngineError", "Facts", "Outcome", "Program", "ProgramError"]
 
-Facts = tuple[frozenset[str], frozenset[str]]
+Facts = tuple[Set[str], Set[str]]
 """Propositions that are sure, and those that are possible: a superset."""
 
 
@@ -87,12 +88,12 @@ class Outcome:
 
     `sure` is a subset of `possible`. `numbers` are the clauses that fired in the sure world, by their place in the program,
     `numbers_possible` those that fired in the possible world; `ids` are the ids of all clauses of the program, which are not compared:
-    hundreds of firings are compared on every call, and named only when somebody asks."""
+    hundreds of firings are compared on every call, and named only when somebody asks. Nobody changes the sets: they are no copies."""
 
-    sure: frozenset[str]
-    possible: frozenset[str]
-    numbers: frozenset[int] = frozenset()
-    numbers_possible: frozenset[int] = frozenset()
+    sure: Set[str]
+    possible: Set[str]
+    numbers: Set[int] = frozenset()
+    numbers_possible: Set[int] = frozenset()
     ids: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -144,7 +145,7 @@ class Engine(Protocol):
         """durable, reference or checked."""
         ...
 
-    def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+    def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
         """Chain forward from input propositions (`sure` must be a subset of `possible`).
 
         Raises EngineError; never returns a partial outcome. Raises ValueError when `sure` is not a subset of `possible`.

@@ -10,7 +10,7 @@ Contract: `rules.engine.interface`. Clauses of one head in several passes may sh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from time import monotonic
@@ -56,13 +56,13 @@ class ReferenceEngine:
         """Solve for typical facts: the first all of it, the others from the nearest that is there."""
         run = _Run(self._cells, self._readers, facts, UNLIMITED)
         known = self._backgrounds
-        run.solve(run.begin(*known.nearest(*facts), self._makers) if known.all else bytearray(b"\1") * len(self._cells))
+        run.solve(run.begin(*known.nearest(*facts), self._makers) if known.all else run.begin_with_nothing())
         first = known.all[0].facts if known.all else facts
         apart = facts[0] ^ first[0], facts[1] ^ first[1]
         held = frozenset(run.sure), frozenset(run.possible)
         return Background(facts, apart, held, (frozenset(run.fired), frozenset(run.fired_possible)))
 
-    def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+    def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
         """Chain forward. Raises EngineError (budget, deadline) and ValueError when `sure` is not a subset of `possible`."""
         if not sure <= possible:
             raise ValueError("sure must be a subset of possible")
@@ -70,10 +70,10 @@ class ReferenceEngine:
         run.solve(run.begin(*self._backgrounds.nearest(sure, possible), self._makers))
         run.check()
         return Outcome(
-            sure=frozenset(run.sure),
-            possible=frozenset(run.possible),
-            numbers=frozenset(run.fired),
-            numbers_possible=frozenset(run.fired_possible),
+            sure=run.sure,
+            possible=run.possible,
+            numbers=run.fired,
+            numbers_possible=run.fired_possible,
             ids=self._ids,
         )
 
@@ -99,8 +99,8 @@ class _Run:
     """One evaluation: what holds in each world and which clauses fired so far."""
 
     def __init__(self, cells: Sequence[_Cell], readers: dict[str, list[int]], facts: Facts, budget: Budget) -> None:
-        self.sure = set(facts[0])
-        self.possible = set(facts[1])
+        self.sure: set[str] = set()
+        self.possible: set[str] = set()
         self.fired: set[int] = set()
         self.fired_possible: set[int] = set()
         self._cells = cells
@@ -109,7 +109,7 @@ class _Run:
         self._budget = budget
         self._deadline = budget.ends
 
-    def begin(self, start: Background[str], differing: frozenset[str], makers: dict[str, int]) -> bytearray:
+    def begin(self, start: Background[str], differing: Set[str], makers: dict[str, int]) -> bytearray:
         """Take over what holds in `start`, with these facts in place of its own. Returns a mark for every cell that this touches: the one
         that may conclude a fact that differs, and those that read it."""
         self.sure, self.possible = set(start.held[0]), set(start.held[1])
@@ -125,6 +125,11 @@ class _Run:
             for reader in self._readers.get(name, ()):
                 marks[reader] = 1
         return marks
+
+    def begin_with_nothing(self) -> bytearray:
+        """Every cell has a mark: all of it is to be worked out."""
+        self.sure, self.possible = set(self._facts[0]), set(self._facts[1])
+        return bytearray(b"\1") * len(self._cells)
 
     def check(self) -> None:
         """Stop at the limits of the budget."""
@@ -172,8 +177,8 @@ class _Run:
         """The same for heads that read each other: from none of them, clause by clause, until nothing follows any more."""
         self.sure.difference_update(cell.heads)
         self.possible.difference_update(cell.heads)
-        self.sure |= self._facts[0].intersection(cell.heads)
-        self.possible |= self._facts[1].intersection(cell.heads)
+        self.sure.update(head for head in cell.heads if head in self._facts[0])
+        self.possible.update(head for head in cell.heads if head in self._facts[1])
         numbers = {number for number, _ in cell.clauses}
         self.fired -= numbers
         self.fired_possible -= numbers

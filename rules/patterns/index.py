@@ -59,7 +59,8 @@ class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
     __slots__ = (
-        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "drafted", "events", "medications", "observations",
+        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "drafted", "events",
+        "medications", "observations",
         "onsets", "ordered", "record", "relatives", "renewed", "same", "seen", "weights",
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from time import sleep
 
@@ -23,7 +23,7 @@ class Faulty:
     spoil: Callable[[Outcome], Outcome]
     name: str = "faulty"
 
-    def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+    def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
         return self.spoil(ReferenceEngine(PROGRAM).run(sure, possible, budget))
 
 
@@ -85,7 +85,7 @@ def test_both_engines_share_the_seconds_of_the_budget() -> None:
     class Slow:
         name: str
 
-        def run(self, sure: frozenset[str], possible: frozenset[str], budget: Budget) -> Outcome:
+        def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
             seen.append(budget.left)
             sleep(0.02)
             return Outcome(sure, possible)

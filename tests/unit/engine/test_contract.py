@@ -314,9 +314,9 @@ def test_a_run_remembers_nothing_of_earlier_runs(kind: Kind) -> None:
 @every_kind
 def test_1025_runs_in_one_process_give_the_same_answer(kind: Kind) -> None:
     engine = build_engine(kind, program([clause("c", "h", "a b")], [clause("d", "i", "h", unless="x")]))
-    (outcome,) = {run(engine, "a b", "x") for _ in range(1025)}
-    assert outcome == Outcome(frozenset("abh"), frozenset("abhix"), frozenset({0}), frozenset({0, 1}))
-    assert (outcome.fired, outcome.fired_possible) == (("c",), ("c", "d"))
+    outcomes = [run(engine, "a b", "x") for _ in range(1025)]
+    assert outcomes == [Outcome(frozenset("abh"), frozenset("abhix"), frozenset({0}), frozenset({0, 1}))] * 1025
+    assert {(outcome.fired, outcome.fired_possible) for outcome in outcomes} == {(("c",), ("c", "d"))}
 
 
 @every_kind
@@ -325,7 +325,7 @@ def test_eight_threads_with_their_own_patients_get_their_own_answers(kind: Kind)
     engine = build_engine(kind, program([clause(f"c{a}{b}", f"pair-{a}-{b}", f"{a} {b}") for a in people for b in people if a < b]))
 
     def answers(n: int) -> set[frozenset[str]]:
-        return {run(engine, f"a{n} b{n}").sure for _ in range(150)}
+        return {frozenset(run(engine, f"a{n} b{n}").sure) for _ in range(150)}
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(answers, range(8))) == [{frozenset({f"a{n}", f"b{n}", f"pair-a{n}-b{n}"})} for n in range(8)]
