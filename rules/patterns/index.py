@@ -60,8 +60,7 @@ class RecordIndex:
 
     __slots__ = (
         "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "drafted", "events",
-        "medications", "observations",
-        "onsets", "ordered", "record", "relatives", "renewed", "same", "seen", "weights",
+        "medications", "observations", "onsets", "ordered", "record", "relatives", "renewed", "same", "seen", "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
