@@ -51,7 +51,8 @@ def latency(calls: int) -> dict[str, dict[str, float]]:
             found |= {f"{name}, {connections}": {**row, "times_constant": row["p50_ms"] / floor} for name, row in rows.items()}
         found[f"affected-200, {RATE} calls/s"] = _at_rate(server.port, bodies["affected-200"])
     with serving(WORKERS) as (port, _):
-        found[f"affected-200, {RATE} calls/s, {WORKERS} workers"] = _at_rate(port, bodies["affected-200"])
+        for name in ("affected-200", "ordering"):
+            found[f"{name}, {RATE} calls/s, {WORKERS} workers"] = _at_rate(port, bodies[name])
     (IMAGES / "latency.svg").write_text(_picture(found, asked), encoding="utf-8")
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -20,8 +21,9 @@ from rules.extract import Input, extract
 from rules.facts import Origin
 from rules.knowledge import Knowledge
 
-__all__ = ["TARGETS", "edited_feedback", "seeds"]
+__all__ = ["KEPT", "TARGETS", "edited_feedback", "seeds"]
 
+KEPT = Path(__file__).parent / "corpus"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CARD = "5a9c1f0e-0d4c-4b8e-9f57-3c1b2a6d7e80"
 FEEDBACK = {
@@ -187,7 +189,10 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
 
 
 def seeds(name: str) -> Iterator[bytes]:
-    """Where the fuzzer begins; the corpus is not kept in the repository, it grows from these in seconds."""
+    """Where the fuzzer begins: some inputs of ours, and the small corpus that long runs left behind (`tests.fuzz.keep`)."""
+    if (KEPT / f"{name}.zip").exists():
+        with zipfile.ZipFile(KEPT / f"{name}.zip") as kept:
+            yield from (kept.read(one) for one in kept.namelist())
     if name == "body":
         yield json.dumps(FEEDBACK).encode()
         yield from ((path.read_bytes()) for path in sorted((Path(__file__).parents[2] / "fhir_fixtures/requests/odd").glob("*.json")))
