@@ -84,7 +84,8 @@ def _edited(node: Any, choices: Choices) -> Any:  # noqa: ANN401 - any JSON
             at = choices.below(len(node) + 1)
             return node[:at] + chr(choices.below(65_536) or 1).encode("utf-8", "replace").decode() + node[at + choices.below(3) :]
         case 2 if isinstance(node, int | float) and not isinstance(node, bool):
-            return node * (-1, 0, 10**6, 1e-9)[choices.below(4)]
+            factor = (-1, 0, 10**6, 1e-9)[choices.below(4)]
+            return node // 10**9 if isinstance(node, int) and factor == 1e-9 else node * factor  # a large int has no float
         case _:
             return copy.deepcopy(ODD[choices.below(len(ODD))])
 

@@ -19,6 +19,10 @@ def test_a_target_takes_its_seeds_and_random_bytes(name: str) -> None:
         TARGETS[name](data)
 
 
+def test_a_number_that_edits_made_large_can_be_made_small() -> None:
+    targets.edited_feedback(bytes([0] * 55 + [3, 4] + [22] * 105 + [7, 19, 76] + [255] * 8 + [4, 244]))
+
+
 def test_a_refusal_that_is_meant_is_no_fault_and_another_error_is(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_data: object) -> None:
         raise BadRequest([])
