@@ -90,6 +90,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "days_below": "for less than {} days",
     "dosing_days_above": "on more than {} days of a week",
     "differential": "differential diagnoses count: {}",
+    "episodes_apart": "two episodes that began at least {} apart",
     "fall_at_least": "a fall of at least {}",
     "fall_per_month_at_least": "a fall of at least {} a month",
     "fall_percent_at_least": "a fall of at least {} %",

@@ -9,6 +9,7 @@ from rules.facts import Condition, Presence
 from rules.fhir_date import Duration, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
+from rules.patterns.episodes import far_apart
 from rules.patterns.index import RecordIndex
 from rules.patterns.when import duration
 
@@ -33,6 +34,7 @@ DIAGNOSIS_QUALIFIERS = {
     "site",
     "not_coded",
     "first",
+    "episodes_apart",
     "is",
 }
 CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "changed_within", "unless_other", "disputed", "is"}
@@ -69,6 +71,7 @@ class Diagnosis:
     not_coded: Names = frozenset()
     kin: Mapping[str, Names] | None = None
     """For `first`: what each name asked for stands for, itself included."""
+    episodes_apart: Duration | None = None
     reads: tuple[str, ...] = ("Condition",)
 
     @property
@@ -138,7 +141,9 @@ class Diagnosis:
         return both([truth for name, truth in dates.items() if any(one in kin[name] or name in kin[one] for one in mine)])
 
     def match(self, index: RecordIndex) -> Verdict:
-        """Any one Condition that satisfies everything."""
+        """Any one Condition that satisfies everything; with `episodes_apart` two."""
+        if self.episodes_apart:
+            return self.repeated(index, self.episodes_apart)
         support: list[Support] = []
         unsure: list[NotChecked] = []
         dates = self.first_dates(index)
@@ -159,6 +164,29 @@ class Diagnosis:
             return Verdict(Presence.PRESENT, tuple(support))
         return nothing_found((*unsure, *gaps(index, self.reads)))
 
+    def repeated(self, index: RecordIndex, least: Duration) -> Verdict:
+        """Two Conditions that satisfy everything and began so far apart."""
+        facts = [fact for fact in index.pick(index.conditions, self.names) if not fact.concepts & self.not_coded]
+        judged = [(fact, both((self.counts(fact)[0], self.dated(fact, index)))) for fact in facts if not self.ahead(fact, index)]
+        sure = [fact for fact, truth in judged if truth]
+        if far_apart([fact.onset or fact.recorded for fact in sure], least):
+            supports = (support_of("diagnosis", fact, self.names, self.counts(fact)[1]) for fact in sure)
+            return Verdict(Presence.PRESENT, tuple(supports))
+        able = [fact for fact, truth in judged if truth is not False]
+        if far_apart([fact.onset or fact.recorded for fact in able], least) is False:
+            return self.quiet(index)
+        unsure = (
+            NotChecked(f"diagnosis:{min(fact.concepts & self.names)}", "date or status not stated", "Condition", on_file=True)
+            for fact in able
+        )
+        return nothing_found((*unsure, *gaps(index, self.reads)))
+
+    @staticmethod
+    def ahead(fact: Condition, index: RecordIndex) -> bool:
+        """Is it dated in the future?"""
+        begun = fact.onset or fact.recorded
+        return begun is not None and begun.is_future(index.record.as_of)
+
 
 def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provisional: bool, clinical: set[str]) -> Diagnosis:
     def optional(name: str) -> Duration | None:
@@ -171,6 +199,8 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
         raise PatternError(f"site: found {sites!r}, expected a list of body sites of answers.csv")
     if "first" in table and (table["first"] is not True or not {"onset_within", "recorded_within"} & table.keys()):
         raise PatternError(f"first: found {table['first']!r}, expected true beside onset_within or recorded_within")
+    if "first" in table and "episodes_apart" in table:
+        raise PatternError("episodes_apart: found beside first, expected one of the two")
     expand = context.terminology.expand
     return Diagnosis(
         label=f"{key}:{table[key]}",
@@ -187,6 +217,7 @@ def _diagnosis(context: Context, table: Mapping[str, object], key: str, *, provi
         sites=frozenset(str(site) for site in sites),
         not_coded=context.names(table["not_coded"]) if "not_coded" in table else frozenset(),
         kin={name: expand(name) for name in names} if "first" in table else None,
+        episodes_apart=optional("episodes_apart"),
     )
 
 
