@@ -95,6 +95,11 @@ def problem_of(vignette: Vignette, finding: Finding | None, made: frozenset[str]
         return f"found branches {', '.join(finding.branches)}, expected exactly {', '.join(vignette.branches)}"
     if vignette.indicator is not None and vignette.indicator != finding.indicator:
         return f"found indicator {finding.indicator}, expected {vignette.indicator}"
+    return _unsaid(vignette, finding)
+
+
+def _unsaid(vignette: Vignette, finding: Finding) -> str:
+    """What a vignette wants proposed, withheld or named as not checked, and is not."""
     proposed = (
         {one.concept for one in finding.suggestions}
         | {one.label for one in finding.suggestions}
@@ -106,4 +111,8 @@ def problem_of(vignette: Vignette, finding: Finding | None, made: frozenset[str]
     for unwanted in vignette.withholds:
         if unwanted in proposed:
             return f"found {unwanted} proposed, expected it withheld"
+    gaps = {gap.what.rpartition(":")[2] for gap in finding.not_checked}
+    for unknown in vignette.not_checked:
+        if unknown not in gaps:
+            return f"found {', '.join(sorted(gaps)) or 'nothing'} not checked, expected {unknown}"
     return ""

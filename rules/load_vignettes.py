@@ -17,7 +17,21 @@ from rules.rule_file import INDICATORS, KnowledgeError, RuleFile
 
 __all__ = ["Later", "parted", "read_vignettes"]
 
-KEYS = {"name", "on", "hook", "patient", "expect", "branch", "branches", "indicator", "suggests", "withholds", "blocks", "concludes"}
+KEYS = {
+    "name",
+    "on",
+    "hook",
+    "patient",
+    "expect",
+    "branch",
+    "branches",
+    "indicator",
+    "suggests",
+    "withholds",
+    "not_checked",
+    "blocks",
+    "concludes",
+}
 FIRST = re.compile(r"^\[\[vignette\]\]", re.MULTILINE)
 OTHER = re.compile(r"^\s*\[(?!\[?vignette\b)", re.MULTILINE)
 
@@ -100,6 +114,7 @@ def _vignette(file: RuleFile, number: int, entry: Mapping[str, object], branches
         indicator=indicator,  # type: ignore[arg-type]
         suggests=file.texts(where, entry, "suggests"),
         withholds=file.texts(where, entry, "withholds"),
+        not_checked=file.texts(where, entry, "not_checked"),
         branches=exactly,
         blocks=file.texts(where, entry, "blocks") if "blocks" in entry else None,
         concludes=file.texts(where, entry, "concludes") if "concludes" in entry else None,

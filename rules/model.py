@@ -192,6 +192,8 @@ class Vignette:
     indicator: Indicator | None = None
     suggests: tuple[str, ...] = ()
     withholds: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    """The finding names these among what it could not check."""
     branches: tuple[str, ...] = ()
     """Exactly these fired (or asked), when given."""
     blocks: tuple[str, ...] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 
@@ -20,9 +20,16 @@ __all__ = ["CHANGE_QUALIFIERS", "change"]
 
 CHANGE_QUALIFIERS = {
     "is", "over", "within", "apart", "unit", "from", "absolute",
-    "fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least",
+    "fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least", "rise_percent_above",
 }  # fmt: skip
-BOUNDS = ("fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least")
+BOUNDS = (
+    "fall_at_least",
+    "fall_percent_at_least",
+    "fall_per_month_at_least",
+    "rise_at_least",
+    "rise_percent_at_least",
+    "rise_percent_above",
+)
 MONTH = Decimal(2629800)  # seconds: a twelfth of 365.25 days
 
 
@@ -49,11 +56,12 @@ class Value:
 @dataclass(frozen=True, slots=True)
 class Change:
     """The latest value against an earlier one: nearest to the stated time before, the highest or the lowest inside it, or its nadir: the
-    lowest value inside it that was no higher than the value before it (improved or stable first)."""
+    lowest value inside it that was no higher than the value before it (improved or stable first). `step`: each value of the window against
+    the one before it."""
 
     label: str
     names: Names
-    over: Duration
+    over: Duration | None
     window: Window
     unit: str | None
     bounds: tuple[tuple[str, Decimal], ...]
@@ -85,7 +93,9 @@ class Change:
     def earlier(self, newest: Value, values: list[Value]) -> Value | None:
         """The value to compare with."""
         before = [value for value in values if value.ends < newest.begins]
-        horizon = self.over.before(newest.begins)
+        if self.start == "step":
+            return before[0] if before else None
+        horizon = self.over.before(newest.begins) if self.over else datetime.min.replace(tzinfo=UTC)
         if self.start != "nearest" or self.apart:
             before = [value for value in before if value.ends >= horizon]
         if self.apart:
@@ -103,12 +113,17 @@ class Change:
     def match(self, index: RecordIndex) -> Verdict:
         """Compare two results."""
         values = self.values(index)
-        if not values or (self.window.within and not self.window.holds(values[0].when, index.record)):
+        recent = [value for value in values if not self.window.within or self.window.holds(value.when, index.record)]
+        if not values or values[0] not in recent:
             return self.quiet(index)
-        newest = values[0]
-        oldest = self.earlier(newest, values[1:])
-        if oldest is None:
-            return self.quiet(index)
+        later = recent if self.start == "step" else values[:1]
+        pairs = [(newer, older) for newer in later if (older := self.earlier(newer, values)) is not None]
+        verdicts = {one.presence: one for one in reversed([self.compare(newer, older, index) for newer, older in pairs])}
+        found = verdicts.get(Presence.PRESENT) or verdicts.get(Presence.UNKNOWN) or verdicts.get(Presence.ABSENT)
+        return found or self.quiet(index)
+
+    def compare(self, newest: Value, oldest: Value, index: RecordIndex) -> Verdict:
+        """One value against an earlier one."""
         fall = oldest.amount - newest.amount
         months = Decimal((newest.begins - oldest.begins).total_seconds()) / MONTH
         amounts = {"percent": fall * 100 / oldest.amount if oldest.amount else None, "month": fall / months if months else None}
@@ -116,7 +131,10 @@ class Change:
         for name, limit in self.bounds:
             sign = 1 if name.startswith("fall") else -1
             changed = next((amount for word, amount in amounts.items() if word in name), fall)
-            tests.append(None if changed is None else changed * sign >= limit)
+            if changed is None:
+                tests.append(None)
+            else:
+                tests.append(changed * sign > limit if name.endswith("above") else changed * sign >= limit)
         truth = both(tests)
         if truth is None:
             return self.quiet(index)
@@ -130,18 +148,18 @@ class Change:
 def change(context: Context, table: Mapping[str, object]) -> Change:
     """Build a change condition; raises PatternError."""
     raw = table["change"]
-    if "over" not in table:
-        raise PatternError('change: expected `over = "92 days"`')
+    if "over" not in table and "apart" not in table and table.get("from") != "step":
+        raise PatternError('change: expected `over = "92 days"`, `apart = "90 days"` or `from = "step"`')
     bounds = tuple((kind, Decimal(str(table[kind]))) for kind in BOUNDS if kind in table)
     if not bounds:
         raise PatternError(f"change: expected one of {', '.join(BOUNDS)}")
     unit, start = table.get("unit"), table.get("from", "nearest")
-    if start not in ("nearest", "highest", "lowest", "nadir"):
-        raise PatternError(f"from: found {start!r}, expected nearest, highest, lowest or nadir")
+    if start not in ("nearest", "highest", "lowest", "nadir", "step"):
+        raise PatternError(f"from: found {start!r}, expected nearest, highest, lowest, nadir or step")
     return Change(
         label=str(raw),
         names=context.names(raw),
-        over=duration(context, table["over"]),
+        over=duration(context, table["over"]) if "over" in table else None,
         window=Window.build(context, table),
         unit=unit if isinstance(unit, str) else None,
         bounds=bounds,

@@ -15,7 +15,7 @@ from rules.patterns.diagnosis import ANSWERED, FINAL, YES
 from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
-__all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
+__all__ = ["EVENT_QUALIFIERS", "Happening", "build_event", "completed"]
 
 COMPLETE = {
     "procedure": {"completed"},
@@ -64,6 +64,11 @@ BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
 GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
 UNUSED = {"inactive", "completed", "stopped", "intended"}
+
+
+def completed(event: Event) -> bool:
+    """Is it a procedure, report, scan or vaccination on file that was carried out?"""
+    return event.origin is Origin.RECORD and event.status in COMPLETE.get(event.kind, set())
 
 
 def _day(when: FhirDate | None) -> date | None:
@@ -256,7 +261,7 @@ class Judge:
 
     def done(self, event: Event, index: RecordIndex) -> Truth:
         """Completed in the window, not before the first dose of `first` nor the onset of `after_diagnosis`."""
-        if event.origin is not Origin.RECORD or event.status not in COMPLETE.get(event.kind, set()):
+        if not completed(event):
             return False
         return self.counts(event.when or event.end, event.tags, index)
 

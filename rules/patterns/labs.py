@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rules.calculators import CALCULATORS
-from rules.facts import Observation, Presence
-from rules.fhir_date import Duration
+from rules.facts import Event, Observation, Presence
+from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
-from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, from_bool, gaps
+from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, from_bool, gaps
 from rules.patterns.diagnosis import FINAL, YES
+from rules.patterns.events import completed
 from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
@@ -34,6 +35,8 @@ LAB_QUALIFIERS = {
     "older_by",
     "before_first",
     "later_than",
+    "after_procedure",
+    "after_procedure_within",
     "missing",
     *COMPARATORS,
 }
@@ -69,6 +72,8 @@ class Lab:
     older_by: Duration | None = None
     before_first: Names = frozenset()
     later_than: Names = frozenset()
+    after_procedure: Names = frozenset()
+    after_procedure_within: Duration | None = None
     nothing_is_absent: bool = False
     reads: tuple[str, ...] = ("Observation",)
 
@@ -125,7 +130,20 @@ class Lab:
             tests.append(None if fact.date is None else fact.date.start <= self.ahead.after(index.record.as_of))
         if self.later_than:
             tests.append(index.later_than(fact.when, self.later_than))
+        if self.after_procedure_within is not None:
+            tests.append(self.soon_after(fact.when, self.after_procedure_within, index))
         return both(tests)
+
+    def soon_after(self, when: FhirDate | None, limit: Duration, index: RecordIndex) -> Truth:
+        """Was it taken on the day of a completed procedure or at most `limit` later? None: a date is missing or too vague, or procedures
+        could not be read."""
+        truth = any_of(follows(when, event.when or event.end, limit) for event in self.procedures(index))
+        return None if truth is False and index.unread(("Procedure",)) else truth
+
+    def procedures(self, index: RecordIndex) -> tuple[Event, ...]:
+        """The completed procedures of `after_procedure`."""
+        found = index.pick(index.events, self.after_procedure)
+        return tuple(event for event in found if event.kind == "procedure" and completed(event))
 
     def match(self, index: RecordIndex) -> Verdict:
         """Judge the latest result in the window."""
@@ -137,13 +155,17 @@ class Lab:
             return self.quiet(index)
         truth = self.judge(fact, index)
         if truth is None:
-            return Verdict(
-                Presence.UNKNOWN, missing=(NotChecked(f"lab:{self.label}", "result not understood", "Observation", on_file=True),)
-            )
+            unclear = (NotChecked(f"lab:{self.label}", "result not understood", "Observation", on_file=True),)
+            return Verdict(Presence.UNKNOWN, missing=(gaps(index, ("Procedure",)) if self.after_procedure else ()) or unclear)
         if not truth:
             return ABSENT
         concept = min(fact.concepts & self.names)
-        return Verdict(from_bool(truth), (Support(f"lab:{concept}", fact.ref, fact.when.text if fact.when else None),))
+        before = (
+            Support(f"done:{min(event.concepts & self.after_procedure)}", event.ref, event.when.text if event.when else None)
+            for event in self.procedures(index)
+            if self.after_procedure_within and follows(fact.when, event.when or event.end, self.after_procedure_within)
+        )
+        return Verdict(from_bool(truth), (Support(f"lab:{concept}", fact.ref, fact.when.text if fact.when else None), *before))
 
 
 def outcome(fact: Observation, wanted: str) -> Truth:
@@ -176,6 +198,17 @@ def outcome(fact: Observation, wanted: str) -> Truth:
     return beyond if beyond is not None else (False if fact.interpretation & others else None)
 
 
+def follows(when: FhirDate | None, done: FhirDate | None, limit: Duration) -> Truth:
+    """Is `when` not before `done` and at most `limit` after it, whole days for dates? None when a date is missing or too vague."""
+    if when is None or done is None:
+        return None
+    if when.end < done.start or when.start > limit.after(done.end):
+        return False
+    if {"year", "month"}.isdisjoint((when.precision, done.precision)):
+        return True
+    return True if when.start >= done.end and when.end <= limit.after(done.start) else None
+
+
 def lab(context: Context, table: Mapping[str, object]) -> Lab:
     """Build LAB/obs; raises PatternError."""
     raw = table["lab"]
@@ -187,6 +220,8 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
     if not isinstance(words, list):
         raise PatternError(f"answer: found {answers!r}, expected a list of answers")
     limits = table.get("upper_limits_above")
+    if ("after_procedure" in table) != ("after_procedure_within" in table):
+        raise PatternError("after_procedure: expected both after_procedure and after_procedure_within")
     if table.get("missing", "unknown") not in {"unknown", "absent"}:
         raise PatternError(f"missing: found {table['missing']!r}, expected unknown or absent")
     return Lab(
@@ -204,6 +239,8 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
         older_by=duration(context, table["older_by"]) if "older_by" in table else None,
         before_first=context.names(table["before_first"]) if "before_first" in table else frozenset(),
         later_than=context.names(table["later_than"]) if "later_than" in table else frozenset(),
+        after_procedure=context.names(table["after_procedure"]) if "after_procedure" in table else frozenset(),
+        after_procedure_within=duration(context, table["after_procedure_within"]) if "after_procedure_within" in table else None,
     )
 
 

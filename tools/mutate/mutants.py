@@ -31,6 +31,7 @@ NAMED = {
     "after_last",
     "after_first",
     "later_than",
+    "after_procedure",
 }
 MEMBERS = 3
 """Members that are taken out of each value set of a rule; which ones is drawn with the rule's id as the seed."""

@@ -301,4 +301,4 @@ def _told(said: Said) -> object:
     if finding is None:
         return made
     proposed = tuple((one.kind, one.concept, one.label) for one in finding.suggestions)
-    return made, finding.asks, finding.indicator, finding.branches, proposed
+    return made, finding.asks, finding.indicator, finding.branches, proposed, tuple(gap.what for gap in finding.not_checked)

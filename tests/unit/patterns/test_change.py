@@ -30,6 +30,12 @@ def weighed(number: int, when: str, value: int) -> dict[str, object]:
     }
 
 
+def verdict(condition: dict[str, object], values: dict[str, int]) -> str:
+    inputs = [Input(weighed(number, when, value)) for number, (when, value) in enumerate(values.items())]
+    record = extract(inputs, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
+    return str(build(CONTEXT, {"change": "weight", **condition}).match(RecordIndex(record)).presence)
+
+
 @pytest.mark.parametrize(
     ("start", "values", "expected"),
     [
@@ -43,12 +49,43 @@ def weighed(number: int, when: str, value: int) -> dict[str, object]:
     ],
 )
 def test_a_rise_is_measured_from_the_value_that_is_asked_for(start: str, values: dict[str, int], expected: str) -> None:
-    inputs = [Input(weighed(number, when, value)) for number, (when, value) in enumerate(values.items())]
-    record = extract(inputs, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
-    pattern = build(CONTEXT, {"change": "weight", "over": "28 days", "from": start, "rise_at_least": 1})
-    assert str(pattern.match(RecordIndex(record)).presence) == expected
+    assert verdict({"over": "28 days", "from": start, "rise_at_least": 1}, values) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"2026-11-21": 3, "2026-11-10": 2}, "present"),
+        ({"2026-11-21": 3, "2020-11-10": 2}, "present"),  # the value before it, however old
+        ({"2026-11-21": 3, "2026-11-10": 3, "2026-11-01": 2}, "present"),  # risen on the 10th
+        ({"2026-11-21": 2, "2026-11-10": 3, "2026-11-01": 2}, "present"),  # and fallen again
+        ({"2026-11-21": 3, "2026-10-10": 3, "2026-10-01": 2}, "absent"),  # risen before the window
+        ({"2026-11-21": 2, "2026-11-10": 3}, "absent"),
+        ({"2026-11-21": 3, "2026-11-21T08:00:00Z": 2}, "unknown"),  # one day: nothing before it
+        ({"2026-11-21": 3}, "unknown"),
+        ({"2026-10-21": 3, "2026-10-10": 2}, "unknown"),  # no value in the window
+    ],
+)
+def test_a_step_is_any_value_of_the_window_against_the_one_before_it(values: dict[str, int], expected: str) -> None:
+    assert verdict({"from": "step", "within": "28 days", "rise_at_least": 1}, values) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(130, "absent"), (131, "present")])
+def test_above_a_percentage_is_more_than_it(value: int, expected: str) -> None:
+    assert verdict({"over": "28 days", "rise_percent_above": 30}, {"2026-11-21": value, "2026-11-01": 100}) == expected
+
+
+def test_values_far_enough_apart_need_no_other_limit() -> None:
+    values = {"2026-11-21": 3, "2026-11-01": 2, "2020-11-01": 3}
+    assert verdict({"apart": "90 days", "fall_at_least": 0}, values) == "present"
+    assert verdict({"apart": "90 days", "over": "24 months", "fall_at_least": 0}, values) == "unknown"
+
+
+def test_without_any_of_them_it_is_refused() -> None:
+    with pytest.raises(PatternError, match="expected `over"):
+        build(CONTEXT, {"change": "weight", "rise_at_least": 1})
 
 
 def test_another_word_is_refused() -> None:
-    with pytest.raises(PatternError, match="expected nearest, highest, lowest or nadir"):
+    with pytest.raises(PatternError, match="expected nearest, highest, lowest, nadir or step"):
         build(CONTEXT, {"change": "weight", "over": "28 days", "from": "first", "rise_at_least": 1})

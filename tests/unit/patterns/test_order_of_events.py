@@ -10,13 +10,14 @@ import pytest
 
 import rules
 from rules.extract import Input, extract
-from rules.patterns import Context, RecordIndex, build
+from rules.patterns import Context, PatternError, RecordIndex, build
 from rules.terminology import Terminology
 
 CODES = Terminology.load(Path(rules.__file__).parent / "codes")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 SCAN: Mapping[str, object] = {"lab": "creatine-kinase", "result": "high", "later_than": "fasciculation"}
+FOLLOWING: Mapping[str, object] = {"lab": "creatine-kinase", "after_procedure": "thymectomy", "after_procedure_within": "90 days"}
 VISIT: Mapping[str, object] = {"encounter": "neurology", "after_first": "fasciculation"}
 
 
@@ -89,3 +90,51 @@ def test_a_finding_that_was_denied_sets_no_date(denied: dict[str, object]) -> No
 )
 def test_a_visit_counts_from_the_day_of_the_first_finding(found: list[str | None], seen: str, expected: str) -> None:
     assert verdict(VISIT, *(finding(number, date) for number, date in enumerate(found)), visit(seen)) == expected
+
+
+def operation(*, status: str = "completed", **when: object) -> dict[str, object]:
+    code = {"coding": list(CODES.codings("thymectomy"))}
+    return {"resourceType": "Procedure", "id": "t", "status": status, "code": code, **when}
+
+
+@pytest.mark.parametrize(
+    ("done", "measured", "expected"),
+    [
+        ({"performedDateTime": "2026-05-01"}, "2026-05-01", "present"),  # the same day counts
+        ({"performedDateTime": "2026-05-02"}, "2026-05-01", "absent"),
+        ({"performedDateTime": "2026-05-01"}, "2026-07-30", "present"),  # 90 days
+        ({"performedDateTime": "2026-05-01"}, "2026-07-31", "absent"),
+        ({"performedDateTime": "2026-05-01T14:00:00Z"}, "2026-05-01", "present"),
+        ({"performedDateTime": "2026-05-01T14:00:00Z"}, "2026-05-01T09:00:00Z", "absent"),
+        ({"performedPeriod": {"start": "2026-04-01", "end": "2026-05-01"}}, "2026-07-30", "present"),  # from its end
+        ({"performedDateTime": "2026-05"}, "2026-06-15", "present"),
+        ({"performedDateTime": "2026-05"}, "2026-05-15", "unknown"),  # before or after it
+        ({"performedDateTime": "2026-05"}, "2026-08-15", "unknown"),
+        ({"performedDateTime": "2026-05"}, "2026-08-30", "absent"),
+        ({}, "2026-05-01", "unknown"),
+        ({"performedDateTime": "2026-05-01", "status": "not-done"}, "2026-05-01", "absent"),
+    ],
+)
+def test_a_result_follows_a_procedure_on_its_day_or_at_most_so_long_after(done: dict[str, str], measured: str, expected: str) -> None:
+    assert verdict(FOLLOWING, operation(**done), result(measured)) == expected
+
+
+def test_one_of_several_procedures_is_enough_and_the_reasons_name_it() -> None:
+    older, last = operation(performedDateTime="2026-01-01"), operation(performedDateTime="2026-04-20") | {"id": "last"}
+    record = extract(
+        [Input(one) for one in (older, last, result("2026-05-01"))], terminology=CODES, as_of=NOW, hook="patient-view", unread={}
+    )
+    found = build(Context(CODES, {}, lifelong=True), FOLLOWING).match(RecordIndex(record))
+    assert [one.ref for one in found.support] == ["Observation/ck", "Procedure/last"]
+
+
+def test_without_the_procedures_nobody_knows_whether_one_was_before() -> None:
+    unread = {"Procedure": "not allowed"}
+    record = extract([Input(result("2026-05-01"))], terminology=CODES, as_of=NOW, hook="patient-view", unread=unread)
+    found = build(Context(CODES, {}, lifelong=True), FOLLOWING).match(RecordIndex(record))
+    assert (str(found.presence), [gap.what for gap in found.missing]) == ("unknown", ["Procedure"])
+
+
+def test_a_procedure_without_a_limit_is_refused() -> None:
+    with pytest.raises(PatternError, match="expected both"):
+        build(Context(CODES, {}, lifelong=True), {"lab": "creatine-kinase", "after_procedure": "thymectomy"})

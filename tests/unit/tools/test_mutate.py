@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rules.check import problem_of, run_vignettes
 from rules.engine.interface import Budget
+from rules.findings import NotChecked
 from rules.model import Leaf, Rule
 from tests.support.spoken import on_reference as knowledge
 from tools.members import pinned
@@ -134,6 +135,19 @@ def test_a_vignette_may_state_exactly_the_branches_and_the_blocks() -> None:
     assert "expected exactly fact:rain" in problem_of(replace(vignette, concludes=("rain",)), finding, made)
     assert problem_of(replace(vignette, branches=finding.branches), finding, made) == ""
     assert "expected exactly nothing" in problem_of(replace(vignette, blocks=()), finding, made | {"blocked:water"})
+
+
+def test_a_vignette_may_state_what_could_not_be_checked() -> None:
+    one = rule("man-block-bleeding")
+    vignette = one.vignettes[0]
+    tried = trial(one)
+    finding, made = tried.said(None, tried.case(vignette))
+    assert finding is not None
+    sure = replace(finding, not_checked=())
+    assert problem_of(replace(vignette, not_checked=("cough",)), sure, made) == "found nothing not checked, expected cough"
+    unsure = replace(finding, not_checked=(NotChecked("answer:cough", "not in the record", "Observation"),))
+    assert problem_of(replace(vignette, not_checked=("cough",)), unsure, made) == ""
+    assert "found cough not checked, expected rain" in problem_of(replace(vignette, not_checked=("cough", "rain")), unsure, made)
 
 
 def test_a_silent_branch_can_be_stated_too() -> None:
