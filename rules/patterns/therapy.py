@@ -142,9 +142,12 @@ def is_renewed(drugs: Names, index: RecordIndex, *, systemic: bool = False) -> b
 
 
 def course_days(fact: Medication, drugs: Names, index: RecordIndex) -> Decimal | None:
-    """medDays: how long the unbroken course of these drugs has lasted, or had when `fact` ended it; planned days never count."""
+    """medDays: how long the unbroken course of these drugs has lasted, or had when `fact` ended it; planned days never count.
+
+    Of a draft: of the therapy that it renews, 0 without any."""
     if fact.origin is not Origin.RECORD:
-        return past_days(drugs, index) or Decimal(0)
+        past = past_days(drugs, index)
+        return Decimal(0) if past is None and not is_renewed(drugs, index) else past
     if current(fact):
         return past_days(drugs, index)
     return None if fact.end is None else past_days(drugs, index, min(fact.end.end, index.record.as_of))

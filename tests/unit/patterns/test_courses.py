@@ -53,6 +53,18 @@ def test_gaps_up_to_thirty_days_are_bridged_and_longer_ones_begin_a_new_course()
 
 
 @pytest.mark.parametrize(
+    ("taken", "expected"),
+    [([], "absent"), ([order("now", "active", "2026-11-01")], "absent"), ([order("now", "active", "2026-01-01")], "present"),
+     ([{**order("now", "active", ""), "dosageInstruction": []}], "unknown")],
+)  # fmt: skip
+def test_a_draft_renews_therapy_and_an_unknown_beginning_is_unknown(taken: list[dict[str, object]], expected: str) -> None:
+    inputs = [*(Input(one, Origin.RECORD) for one in taken), Input(order("new", "draft", "2026-11-22"), Origin.DRAFT)]
+    record = extract(inputs, terminology=CODES, as_of=NOW, hook="order-sign", unread={})
+    pattern = build(Context(CODES, {}, lifelong=True), {"draft": "prednisone", "drug_days_at_least": 180})
+    assert pattern.match(RecordIndex(record)).presence == expected
+
+
+@pytest.mark.parametrize(
     ("table", "status", "origin"),
     [
         ({"med": "prednisone", "days_at_least": 500}, "active", Origin.RECORD),
