@@ -190,9 +190,10 @@ def test_unreadable_instructions_are_no_dose(read: Read, instructions: object) -
 
 
 def test_a_dose_as_needed_is_its_stated_maximum(read: Read) -> None:
-    ratio = {"numerator": quantity(80, "mg"), "denominator": quantity(2, "d")}
-    found = request(read, dosageInstruction=[daily(asNeededBoolean=True, maxDosePerPeriod=ratio)])
-    assert (found.mg_per_day, found.as_needed) == (Decimal(40), True)
+    for period, daily_mg in ((2, 40), (1, 80), (0.5, 160)):
+        ratio = {"numerator": quantity(80, "mg"), "denominator": quantity(period, "d")}
+        found = request(read, dosageInstruction=[daily(asNeededBoolean=True, maxDosePerPeriod=ratio)])
+        assert (found.mg_per_day, found.as_needed) == (Decimal(daily_mg), True)
 
 
 @pytest.mark.parametrize(
@@ -435,14 +436,16 @@ def test_an_order_that_does_not_say_for_what_drug_is_unread(read: Read, content:
     ],
 )
 def test_tablets_count_with_the_strength_of_the_product(read: Read, strength: object, mg: int | None) -> None:
-    found = request(
-        read,
-        resource("Medication", "d", ingredient=[{"itemCodeableConcept": cc(PREDNISONE), "strength": strength}]),
-        medicationCodeableConcept=None,
-        medicationReference={"reference": "Medication/d"},
-        dosageInstruction=[daily(quantity(2, "{tablet}"))],
-    )
-    assert found.mg_per_day == mg
+    most = {"numerator": quantity(2, "{tablet}"), "denominator": quantity(1, "d")}
+    for instruction in (daily(quantity(2, "{tablet}")), {"asNeededBoolean": True, "maxDosePerPeriod": most}):
+        found = request(
+            read,
+            resource("Medication", "d", ingredient=[{"itemCodeableConcept": cc(PREDNISONE), "strength": strength}]),
+            medicationCodeableConcept=None,
+            medicationReference={"reference": "Medication/d"},
+            dosageInstruction=[instruction],
+        )
+        assert found.mg_per_day == mg
 
 
 def test_of_two_ingredients_no_strength_is_taken(read: Read) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rules.facts import Condition
+from rules.facts import Allergy, Condition, Relative
+from rules.fhir_date import FhirDate
 from tests.unit.extract.conftest import Read
 from tests.unit.extract.samples import ALS, HL7, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
 
@@ -174,6 +175,23 @@ def test_an_allergy_names_substance_and_reaction_substances(read: Read) -> None:
     )
 
 
+def test_an_allergy_has_all_that_its_reactions_say(read: Read) -> None:
+    stroke, local = {"text": "stroke"}, cc(("http://local", "1"))
+    reactions = [{"severity": "severe", "manifestation": [cc(ALS), stroke]}, {"severity": "awful", "manifestation": [local]}]
+    said = resource("AllergyIntolerance", "a", code=cc(PREDNISONE), onsetDateTime="2019", recordedDate="2020", reaction=reactions)
+    when = FhirDate.parse("2019")
+    assert read(said).allergies == (
+        Allergy(
+            "AllergyIntolerance/a", names("prednisone"), when=when, severities=names("severe"), reactions=names("als"), reaction_coded=True,
+            reaction_strange=True,
+        ),
+    )  # fmt: skip
+    (spoken,) = read({**said, "reaction": [{"manifestation": [stroke]}]}).allergies
+    assert (spoken.reaction_coded, spoken.reaction_strange) == (False, True)
+    (known,) = read({**said, "reaction": [{"manifestation": [cc(ALS)]}]}).allergies
+    assert (known.reaction_coded, known.reaction_strange) == (True, False)
+
+
 def test_an_allergy_on_no_list_is_no_fact(read: Read) -> None:
     assert read(resource("AllergyIntolerance", code=cc((SNOMED, "91935009")))).allergies == ()
 
@@ -183,10 +201,10 @@ def test_an_allergy_on_no_list_is_no_fact(read: Read) -> None:
     [("MTH", True), ("NBRO", True), ("SIS", True), ("HBRO", False), ("STPFTH", False), ("GRMTH", False), ("x", False)],
 )
 def test_relatives_are_first_degree_by_blood_only(read: Read, relation: str, first: bool) -> None:
-    (found,) = read(
-        resource("FamilyMemberHistory", status="completed", relationship=cc((HL7 + "v3-RoleCode", relation)), condition=[{"code": cc(ALS)}])
-    ).relatives
-    assert (found.concepts, found.first_degree, found.status) == (names("als"), first, "completed")
+    told = resource(
+        "FamilyMemberHistory", "f", status="completed", relationship=cc((HL7 + "v3-RoleCode", relation)), condition=[{"code": cc(ALS)}]
+    )
+    assert read(told).relatives == (Relative("FamilyMemberHistory/f", names("als"), first, "completed"),)
 
 
 def test_each_coded_condition_of_a_relative_is_a_fact_and_never_a_diagnosis(read: Read) -> None:
