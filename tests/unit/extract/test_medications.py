@@ -86,7 +86,12 @@ def test_do_not_perform_is_kept_and_an_unreadable_one_makes_the_type_unread(read
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon"]}), "2"),
         ({"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "BID"))}, "doseAndRate": [{"doseQuantity": quantity(5, "mg")}]}, "10"),
         (daily(doseAndRate=[{"doseRange": {"high": quantity(30, "mg")}}]), "30"),
+        (daily(repeat={"dayOfWeek": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "20"),
+        (daily(repeat={"dayOfWeek": [], "frequency": 1, "period": 1, "periodUnit": "d"}), "20"),
+        (daily(repeat={"dayOfWeek": "mon", "frequency": 1, "period": 1, "periodUnit": "d"}), "20"),
+        (daily(repeat={"when": [], "period": 1, "periodUnit": "d"}), "20"),
         (daily(repeat={"count": 1}), "20"),
+        (daily(quantity(0, "mg")), "0"),
         (daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d"}, asNeededBoolean=False), "20"),
     ],
 )  # fmt: skip
@@ -109,9 +114,13 @@ def test_a_structured_dose_gives_milligrams_a_day(read: Read, instruction: Json,
         daily(5),
         daily(repeat={"frequency": 1}),
         daily(repeat={"frequency": 0, "period": 0, "periodUnit": "d"}),
+        daily(repeat={"frequency": 0, "period": 1, "periodUnit": "d"}),
+        daily(repeat={"frequency": 1, "period": 0, "periodUnit": "d"}),
+        daily(repeat={"frequency": 1, "periodUnit": "d"}),
         daily(repeat={"frequency": -1, "period": 1, "periodUnit": "d"}),
         daily(repeat={"frequency": 1, "period": 1, "periodUnit": "fortnight"}),
         daily(repeat={"frequency": 1, "period": 1, "periodUnit": 5}),
+        daily(repeat={"frequency": 1, "period": 1, "periodUnit": ["d"]}),
         daily(repeat={"dayOfWeek": ["mon"], "period": 2, "periodUnit": "wk"}),
         daily(repeat={"dayOfWeek": ["mon", "thu"], "frequency": 3, "period": 1, "periodUnit": "wk"}),
         daily(repeat={"dayOfWeek": ["mon"] * 8}),
@@ -122,6 +131,7 @@ def test_a_structured_dose_gives_milligrams_a_day(read: Read, instruction: Json,
         {"text": "one tablet a day"},
         {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}, {"doseQuantity": quantity(30, "mg")}], "timing": {"code": cc((HL7, "BID"))}},
         {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}], "timing": {"code": cc((HL7, "BID"), (HL7, "TID"))}},
+        {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}], "timing": {"code": cc((HL7, "Q5H"))}},
         {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}], "timing": 5},
         {"doseAndRate": [{"rateQuantity": quantity(20, "mg/h")}], "timing": {"code": cc((HL7, "BID"))}},
         {"doseAndRate": 5, "timing": {"repeat": 5}},
@@ -156,6 +166,7 @@ def on(*weekdays: str) -> Json:
         ([on("mon"), on("tue")], 2),
         ([daily(), on("mon")], 7),
         ([daily(), {"text": "as told"}], 7),
+        ([daily(repeat={"dayOfWeek": ["mon", "thu"], "frequency": 2, "period": 1, "periodUnit": "d"}), {"text": "as told"}], 2),
         ([daily(sequence=1), daily(sequence=2, repeat={"frequency": 1, "period": 1, "periodUnit": "wk"})], 7),
         ([daily(repeat={"count": 1})], 1),
         ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d", "boundsDuration": quantity(3, "d")})], 3),
@@ -221,6 +232,14 @@ def test_of_following_steps_the_highest_dose_counts_and_the_lengths_add_up(read:
     assert (found.mg_per_day, found.days) == (Decimal(60), Decimal(14))
 
 
+def test_a_course_of_several_instructions_lasts_from_the_first_day_to_the_last(read: Read) -> None:
+    spans = [("2026-01-05", "2026-02-05"), ("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-03-01"), ("2026-01-20", "2026-02-20")]
+    found = request(
+        read, dosageInstruction=[daily(repeat={"boundsPeriod": {"start": start, "end": end}}, sequence=[1]) for start, end in spans]
+    )
+    assert (str(found.start), str(found.end)) == ("2026-01-01", "2026-03-01")
+
+
 def test_a_step_without_a_dose_leaves_the_dose_unknown(read: Read) -> None:
     assert request(read, dosageInstruction=[daily(sequence=1), {"text": "then taper", "sequence": 2}]).mg_per_day is None
     assert request(read, dosageInstruction=[daily(), {"text": "and more"}]).mg_per_day is None
@@ -236,6 +255,7 @@ def test_a_step_without_a_dose_leaves_the_dose_unknown(read: Read) -> None:
         ({"boundsDuration": quantity(2, "wk")}, 14, "2026-03-01", "2026-03-14"),
         ({"boundsDuration": {"value": 10, "unit": "days"}}, 10, "2026-03-01", "2026-03-10"),
         ({"boundsDuration": quantity(-2, "wk")}, None, "2026-03-01", "None"),
+        ({"boundsDuration": quantity(0, "wk")}, None, "2026-03-01", "None"),
         ({"boundsDuration": quantity(2, "kg")}, None, "2026-03-01", "None"),
         ({"boundsRange": {"low": quantity(5, "d"), "high": quantity(7, "d")}}, 7, "2026-03-01", "2026-03-07"),
         ({"boundsRange": 5}, None, "2026-03-01", "None"),
@@ -422,6 +442,11 @@ def test_a_product_that_does_not_say_what_it_is_makes_its_order_unread(read: Rea
 def test_an_order_that_does_not_say_for_what_drug_is_unread(read: Read, content: Json) -> None:
     assert read(resource("MedicationRequest", **content)).unread == UNREAD
     assert read(resource("MedicationRequest", status="entered-in-error", **content)).unread == {}
+
+
+@pytest.mark.parametrize("coding", [{"display": "saline"}, {"system": "http://local", "code": "1"}])
+def test_an_order_whose_coding_means_nothing_to_us_is_read(read: Read, coding: Json) -> None:
+    assert read(resource("MedicationRequest", medicationCodeableConcept={"coding": [coding]})).unread == {}
 
 
 @pytest.mark.parametrize(

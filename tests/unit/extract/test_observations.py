@@ -210,10 +210,10 @@ def test_sites_and_focus_are_read(read: Read) -> None:
     found = observation(
         read,
         resource("Condition", "c", code=cc(ALS)),
-        bodySite=cc((SNOMED, "85562004")),
+        bodySite=cc((SNOMED, "85562004"), (OWN, "gastrostomy")),
         focus=[{"reference": "Condition/c"}],
     )
-    assert (found.body_sites, found.focus) == (names("hand"), names("als"))
+    assert (found.body_sites, found.focus) == (names("hand", "gastrostomy"), names("als"))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rules.facts import Allergy, Condition, Relative
+from rules.facts import Allergy, Condition, Origin, Relative
 from rules.fhir_date import FhirDate
 from tests.unit.extract.conftest import Read
-from tests.unit.extract.samples import ALS, HL7, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
+from tests.unit.extract.samples import ALS, HL7, OWN, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
 
 CLINICAL = HL7 + "condition-clinical"
 VERIFICATION = HL7 + "condition-ver-status"
@@ -63,11 +63,11 @@ def test_a_condition_keeps_its_statuses_and_dates(read: Read) -> None:
         recordedDate="2024-06-01",
         abatementDateTime="2025",
         severity=cc((SNOMED, "24484000")),
-        bodySite=[cc((SNOMED, "56459004"))],
+        bodySite=[cc((SNOMED, "56459004")), cc((OWN, "gastrostomy"))],
     )
     assert (found.concepts, found.clinical, found.verification) == (names("als"), "resolved", "entered-in-error")
     assert (str(found.onset), str(found.recorded), found.abated, str(found.abatement)) == ("2024-05", "2024-06-01", True, "2025")
-    assert (found.severity, found.body_sites) == (names("severe"), names("foot"))
+    assert (found.severity, found.body_sites) == (names("severe"), names("foot", "gastrostomy"))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,11 @@ def test_a_condition_keeps_its_statuses_and_dates(read: Read) -> None:
 def test_when_a_condition_was_last_changed(read: Read, meta: object, expected: str | None) -> None:
     changed = condition(read, meta=meta).changed
     assert (changed and changed.text) == expected
+
+
+def test_a_condition_just_added_is_a_draft(read: Read) -> None:
+    record = read(resource("Condition", "c", code=cc(ALS)), drafts=(resource("Condition", "d", code=cc(ALS)),))
+    assert [found.origin for found in record.conditions] == [Origin.RECORD, Origin.DRAFT]
 
 
 def test_missing_statuses_are_missing(read: Read) -> None:
