@@ -80,10 +80,12 @@ def test_do_not_perform_is_kept_and_an_unreadable_one_makes_the_type_unread(read
         (daily(repeat={"period": 1, "periodUnit": "d", "when": ["MORN", "EVE"]}), "40"),
         (daily(repeat={"timeOfDay": ["08:00:00", "20:00:00"]}), "40"),
         (daily(repeat={"frequency": 3, "when": ["C"]}), "60"),
+        (daily(repeat={"timeOfDay": ["08:00:00"] * 24}), "480"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon"], "period": 1, "periodUnit": "wk"}), "2"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon", "thu"], "frequency": 2, "period": 1, "periodUnit": "wk"}), "4"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon", "thu"], "frequency": 2, "period": 1, "periodUnit": "d"}), "8"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon"]}), "2"),
+        (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon", "thu"], "frequency": 1, "period": 1, "periodUnit": "wk"}), "4"),
         ({"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "BID"))}, "doseAndRate": [{"doseQuantity": quantity(5, "mg")}]}, "10"),
         (daily(doseAndRate=[{"doseRange": {"high": quantity(30, "mg")}}]), "30"),
         (daily(repeat={"dayOfWeek": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "20"),
@@ -113,6 +115,7 @@ def test_a_structured_dose_gives_milligrams_a_day(read: Read, instruction: Json,
         daily(quantity("20", "mg")),
         daily(5),
         daily(repeat={"frequency": 1}),
+        daily(repeat={"frequency": 3, "when": []}),
         daily(repeat={"frequency": 0, "period": 0, "periodUnit": "d"}),
         daily(repeat={"frequency": 0, "period": 1, "periodUnit": "d"}),
         daily(repeat={"frequency": 1, "period": 0, "periodUnit": "d"}),
@@ -170,6 +173,7 @@ def on(*weekdays: str) -> Json:
         ([daily(sequence=1), daily(sequence=2, repeat={"frequency": 1, "period": 1, "periodUnit": "wk"})], 7),
         ([daily(repeat={"count": 1})], 1),
         ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d", "boundsDuration": quantity(3, "d")})], 3),
+        ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d", "boundsDuration": quantity(1, "d")})], 1),
         ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "QD"))}}], 7),
         ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "WK"))}}], 1),
     ],
@@ -302,6 +306,8 @@ def test_a_supply_times_repeats_is_a_length(read: Read, supply: object, days: ob
 )
 def test_a_single_dose_says_so_in_its_timing(read: Read, instructions: object, single: bool) -> None:
     assert request(read, dosageInstruction=instructions).single is single
+    (stated,) = read(resource("MedicationStatement", medicationCodeableConcept=cc(PREDNISONE), dosage=instructions)).medications
+    assert stated.single is single
 
 
 @pytest.mark.parametrize(
