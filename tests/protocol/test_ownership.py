@@ -110,6 +110,26 @@ def test_data_of_another_patient_are_never_used_and_a_card_says_so(service: Serv
     ]
 
 
+OF_ANOTHER, OF_NOBODY = order("m2", of="Patient/p2"), order("m3", of=None)
+
+
+@pytest.mark.parametrize(
+    ("orders", "why", "told"),
+    [
+        ((OF_NOBODY,), "data that do not say whose they are came and were not used", False),
+        ((OF_ANOTHER, OF_NOBODY), "data of another patient came and were not used", True),
+        ((OF_NOBODY, OF_ANOTHER), "data of another patient came and were not used", True),
+    ],
+)
+def test_data_of_nobody_are_not_used_and_hide_no_other_patient(
+    service: Service, orders: tuple[dict[str, Any]], why: str, told: bool
+) -> None:
+    cards = service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(*orders)}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {"MedicationRequest": why}
+    assert any("another patient" in card["summary"] for card in cards) == told
+
+
 def test_an_order_of_another_patient_is_not_checked_and_a_card_says_so(service: Service) -> None:
     drafts = {"draftOrders": bundle(order("m1", of="Patient/p2"))}
     cards = service.cards(request("order-sign", context=drafts), "order-sign")
