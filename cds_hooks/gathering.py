@@ -165,7 +165,6 @@ async def _fill(slots: Iterable[Slot], fhir: FhirReader, access: Access | None, 
         costs = _cost(item for slot in slots for item in slot.items)
         answers = await _read(fhir, access, [_url(slot) for slot in wanting], until, costs)
         for slot, answer in zip(wanting, answers, strict=True):
-            slot.next_url = None
             for page in answer.pages:
                 slot.add(page, SERVER_ERROR)
             slot.unknown = slot.unknown or answer.reason

@@ -68,7 +68,7 @@ def extract(
     each resource and may raise.
     """
     inputs = _distinct(resources)
-    reading = Reading(inputs, terminology, as_of, unread)
+    reading = Reading(inputs, terminology, unread)
     people = [
         person(item.resource, item.ref, reading)
         for item in inputs

@@ -22,7 +22,7 @@ _DEPTH = 12
 def answers(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Observation]:
     """The recognised items of a QuestionnaireResponse (R4 9.10), at any depth up to twelve."""
     url = resource.get("questionnaire")
-    form = url.partition("|")[0] if isinstance(url, str) else ""
+    form = url if isinstance(url, str) else ""
     status = reading.status(resource)
     when = reading.date(resource.get("authored"))
     yield from _items(resource, 0, ref, form, status, when, origin, reading)

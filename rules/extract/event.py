@@ -74,7 +74,7 @@ def encounters(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     yield Event(
         ref,
         "encounter",
-        reading.concepts(resource.get("type"), resource.get("serviceType"), kind) | {"any"},
+        reading.concepts(resource.get("type"), resource.get("serviceType")) | {"any"},
         status=reading.status(resource),
         when=start or end,
         end=end,

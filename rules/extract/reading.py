@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -81,11 +80,10 @@ def flag(value: object) -> bool | None:
 
 
 class Reading:
-    """One extraction: the terminology, the moment, all resources by reference, and what could not be read."""
+    """One extraction: the terminology, all resources by reference, and what could not be read."""
 
-    def __init__(self, inputs: Iterable[Known], terminology: Terminology, as_of: datetime, unread: Mapping[str, str]) -> None:
+    def __init__(self, inputs: Iterable[Known], terminology: Terminology, unread: Mapping[str, str]) -> None:
         self.terminology = terminology
-        self.as_of = as_of
         self.unread: dict[str, str] = dict(unread)
         self.birth: FhirDate | None = None
         self.unmapped: set[Unmapped] = set()
@@ -185,18 +183,17 @@ class Reading:
                     found = found | concepts if found else concepts
         return found
 
-    def answers(self, *codeables: object) -> frozenset[str]:
-        """Our words for coded answers, and for a `text` that is exactly one of the words."""
+    def answers(self, codeable: object) -> frozenset[str]:
+        """Our words for a coded answer or a list of them, and for a `text` that is exactly one of the words."""
+        if codeable is None:
+            return frozenset()
         found: set[str] = set()
-        for codeable in codeables:
-            if codeable is None:
-                continue
-            for item in codeable if isinstance(codeable, list) else (codeable,):
-                known = self.terminology.answers(item)
-                found |= known
-                if not known and isinstance(item, dict) and isinstance(item.get("text"), str):
-                    word = self.terminology.answer_word(item["text"])
-                    found |= {word} if word else set()
+        for item in codeable if isinstance(codeable, list) else (codeable,):
+            known = self.terminology.answers(item)
+            found |= known
+            if not known and isinstance(item, dict) and isinstance(item.get("text"), str):
+                word = self.terminology.answer_word(item["text"])
+                found |= {word} if word else set()
         return frozenset(found)
 
     def status(self, resource: Element, name: str = "status") -> str | None:

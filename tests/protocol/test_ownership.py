@@ -78,6 +78,28 @@ def test_a_urn_is_the_patient_when_the_patients_own_entry_stood_under_it(service
     assert "Condition/c1" in service.knowledge.refs
 
 
+def test_a_urn_under_which_another_patient_stood_is_another_patient(service: Service) -> None:
+    urn = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
+    people = {"resourceType": "Bundle", "entry": [{"resource": patient()}, {"fullUrl": urn, "resource": patient("p2")}]}
+    service.cards(request(prefetch={**COMPLETE, "patient": people, "conditions": bundle(condition(), condition("c2", of=urn))}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+
+
+def test_the_patients_own_entry_says_under_which_other_address_the_server_is_known(service: Service) -> None:
+    """An EHR may give the address of its proxy and send resources that carry the one behind it."""
+    inner, other = "https://inner.example.org/fhir", "https://other.example.org/fhir"
+    own = {"resourceType": "Bundle", "entry": [{"fullUrl": f"{inner}/Patient/p1", "resource": patient()}]}
+    people = ["https://ehr.example.org/fhir/Patient/p1", f"{inner}/Patient/p1", f"{other}/Patient/p1"]
+    found = bundle(*(condition(f"c{number}", of=name) for number, name in enumerate(people)))
+    at = {"fhirServer": "https://ehr.example.org/fhir/"}
+    service.cards(request(prefetch={**COMPLETE, "patient": own, "conditions": found}, **at))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c0", "Condition/c1"]
+    service.cards(request(prefetch={**COMPLETE, "conditions": found}, **at))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c0"]
+    service.cards(request(prefetch={**COMPLETE, "patient": own, "conditions": found}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c0", "Condition/c1", "Condition/c2"]
+
+
 def test_data_of_another_patient_are_never_used_and_a_card_says_so(service: Service) -> None:
     cards = service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(order("m1"), order("m2", of="Patient/p2"))}))
     assert "MedicationRequest/m1" in service.knowledge.refs
@@ -88,8 +110,29 @@ def test_data_of_another_patient_are_never_used_and_a_card_says_so(service: Serv
     ]
 
 
+OF_ANOTHER, OF_NOBODY = order("m2", of="Patient/p2"), order("m3", of=None)
+
+
+@pytest.mark.parametrize(
+    ("orders", "why", "told"),
+    [
+        ((OF_NOBODY,), "data that do not say whose they are came and were not used", False),
+        ((OF_ANOTHER, OF_NOBODY), "data of another patient came and were not used", True),
+        ((OF_NOBODY, OF_ANOTHER), "data of another patient came and were not used", True),
+    ],
+)
+def test_data_of_nobody_are_not_used_and_hide_no_other_patient(
+    service: Service, orders: tuple[dict[str, Any]], why: str, told: bool
+) -> None:
+    cards = service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(*orders)}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {"MedicationRequest": why}
+    assert any("another patient" in card["summary"] for card in cards) == told
+
+
 def test_an_order_of_another_patient_is_not_checked_and_a_card_says_so(service: Service) -> None:
     drafts = {"draftOrders": bundle(order("m1", of="Patient/p2"))}
     cards = service.cards(request("order-sign", context=drafts), "order-sign")
     assert "MedicationRequest/m1" not in service.knowledge.refs
+    assert service.knowledge.unread == {"MedicationRequest": "data of another patient came and were not used"}
     assert "orders of this session" in cards[0]["detail"]

@@ -141,6 +141,13 @@ def test_an_outcome_of_odd_types_is_unknown_and_not_a_defect(service: Service, s
     assert service.knowledge.unread == {"Condition": "the sending system reported an error"}
 
 
+@pytest.mark.parametrize("said", [{}, {"issue": []}, {"issue": {}}, {"issue": 5}, {"issue": [5]}])
+def test_an_outcome_that_does_not_say_what_is_wrong_is_unknown(service: Service, said: dict[str, Any]) -> None:
+    found = bundle(condition(), {"resourceType": "OperationOutcome", **said})
+    service.cards(request(prefetch={**COMPLETE, "conditions": found}))
+    assert service.knowledge.unread == {"Condition": "the sending system reported an error"}
+
+
 def test_a_resource_that_comes_twice_counts_once_towards_the_total_and_is_used_once(service: Service) -> None:
     service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), condition(), total=1)}))
     assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
@@ -203,6 +210,43 @@ def test_a_next_page_that_cannot_be_fetched_is_a_part(service: Service) -> None:
     page = bundle(condition(), link=[{"relation": "next", "url": "https://ehr.example.org/fhir?page=2"}])
     service.cards(request(prefetch={**COMPLETE, "conditions": page}))
     assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
+def test_a_next_page_without_an_address_is_a_part(service: Service) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), link=[{"relation": "next"}])}))
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
+def test_other_links_and_addresses_that_are_none_do_no_harm(service: Service) -> None:
+    page = bundle(condition(), link=[5, {"relation": "self", "url": "https://ehr.example.org/fhir?page=1"}])
+    page["entry"][0]["fullUrl"] = 5
+    service.cards(request(prefetch={**COMPLETE, "patient": {**page, "entry": [{"fullUrl": 5, "resource": patient()}]}, "conditions": page}))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
+    assert service.knowledge.unread == {}
+
+
+def test_an_outcome_on_a_fetched_page_makes_it_a_part(service: Service) -> None:
+    found = {"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}}
+    service.fhir.answers["Observation?patient=p1"] = bundle(found, outcome())
+    service.cards(request(prefetch=without("observations"), **SERVER))
+    assert "Observation/o1" in service.knowledge.refs
+    assert service.knowledge.unread == {"Observation": "the FHIR server reported an error"}
+
+
+def test_pages_that_do_not_come_are_a_part_for_the_reason_that_the_reading_gives(service: Service) -> None:
+    url = "https://ehr.example.org/fhir?page=2"
+    page = bundle(condition(), link=[{"relation": "next", "url": url}])
+    service.cards(request(prefetch={**COMPLETE, "conditions": page}, **SERVER))
+    assert service.fhir.asked == [url]
+    assert service.knowledge.unread == {"Condition": "the FHIR server reported an error"}
+
+
+def test_a_medication_that_the_search_included_comes_along(service: Service) -> None:
+    found = bundle(order(medicationReference={"reference": "Medication/d1"}))
+    found["entry"].append({"resource": {"resourceType": "Medication", "id": "d1"}, "search": {"mode": "include"}})
+    service.cards(request(prefetch={**COMPLETE, "medicationRequests": found}))
+    assert "Medication/d1" in service.knowledge.refs
+    assert service.knowledge.unread == {}
 
 
 def test_a_next_page_is_fetched(service: Service) -> None:

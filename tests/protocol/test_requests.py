@@ -177,8 +177,10 @@ def test_order_sign_asks_about_every_order(service: Service) -> None:
 
 
 def test_new_problems_are_what_the_hook_asks_about(service: Service) -> None:
-    service.cards(request("problem-list-item-create", context={"conditions": bundle(condition("c9"))}), "problem-list-item-create")
+    result = {"resourceType": "Observation", "id": "o9", "subject": {"reference": "Patient/p1"}}
+    service.cards(request("problem-list-item-create", context={"conditions": bundle(condition("c9"), result)}), "problem-list-item-create")
     assert origins(service)["Condition/c9"] is Origin.DRAFT
+    assert origins(service)["Observation/o9"] is Origin.RECORD
 
 
 def test_booked_appointments_are_what_the_hook_asks_about(service: Service) -> None:

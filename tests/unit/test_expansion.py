@@ -11,7 +11,7 @@ from cds_hooks.vocabularies.seeds import Seeds
 from rules.code_lists import CodeLists
 from rules.expansion import Coded
 from rules.extract import Input, extract
-from rules.facts import Condition, Medication, Observation
+from rules.facts import Condition, Medication
 from rules.terminology import CONCEPT_SYSTEM, RXNORM, SNOMED, Terminology
 from tests.support.doubles import NOW
 
@@ -105,6 +105,7 @@ def finding(kind: str, code: int, **more: object) -> dict[str, object]:
     return {"resourceType": kind, "id": "x", "status": "final", "code": {"coding": [{"system": SNOMED, "code": str(code)}]}, **more}
 
 
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 REFUTED = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "refuted"}]}
 
 
@@ -127,12 +128,25 @@ def test_a_refuted_subtype_keeps_what_another_code_of_our_lists_says() -> None:
     assert weak_hand.added_concepts({"coding": icd}) == {"muscle-weakness"}
 
 
-def test_a_subtype_that_was_looked_for_and_not_found_says_nothing_about_what_is_above_it() -> None:
+def read_as(code: str) -> dict[str, object]:
+    return {"interpretation": [{"coding": [{"system": INTERPRETATION, "code": code}]}]}
+
+
+DENIED: list[dict[str, object]] = [
+    {"valueBoolean": False}, {"valueString": "no"}, {"valueString": "absent"}, {"valueCodeableConcept": {"text": "Negative"}},
+    read_as("NEG"), read_as("ND"), read_as("NR"), read_as("N"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("denied", DENIED)
+def test_a_subtype_that_was_looked_for_and_not_found_says_nothing_about_what_is_above_it(denied: dict[str, object]) -> None:
     weak_hand = known(coded(MADE_UP, "muscle-weakness"))
-    (there,) = facts(weak_hand, finding("Observation", MADE_UP, valueBoolean=True))
-    assert isinstance(there, Observation)
-    assert not facts(weak_hand, finding("Observation", MADE_UP, valueBoolean=False))
-    assert facts(weak_hand, finding("Observation", 26544005, valueBoolean=False))
+    for said, count in (({"valueBoolean": True}, 1), (denied, 0)):
+        alone = finding("Observation", MADE_UP, **said)
+        assert len(facts(weak_hand, alone)) == count
+        part = {name: value for name, value in alone.items() if name != "id"}
+        assert len(facts(weak_hand, {"resourceType": "Observation", "id": "x", "status": "final", "component": [part]})) == count
+    assert facts(weak_hand, finding("Observation", 26544005, **denied))
 
 
 @pytest.mark.parametrize(

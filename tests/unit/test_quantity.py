@@ -114,6 +114,7 @@ def test_a_bridge_leads_from_mass_to_substance_and_back() -> None:
     assert back is not None
     assert round(back.value, 4) == Decimal("1.0000")
     assert mass.convert("mmol/L") is not None
+    assert mass.convert("mg/L") is not None
 
 
 def test_a_bridge_may_have_an_offset() -> None:
@@ -121,6 +122,9 @@ def test_a_bridge_may_have_an_offset() -> None:
     percent = Quantity(Decimal(48), "mmol/mol", bridges=hba1c).convert("%")
     assert percent is not None
     assert round(percent.value, 1) == Decimal("6.5")
+    back = Quantity(Decimal("6.543"), "%", bridges=hba1c).convert("mmol/mol")
+    assert back is not None
+    assert round(back.value) == 48
 
 
 def test_a_bridge_does_not_reach_other_kinds() -> None:

@@ -127,11 +127,12 @@ def test_a_local_answer_can_be_mapped(tmp_path: Path) -> None:
 def test_an_item_of_a_local_questionnaire_can_be_mapped(tmp_path: Path) -> None:
     form = "https://hospital.example.org/fhir/Questionnaire/intake"
     site = mapped(tmp_path, f"{form},q12,progressive,")
-    filled = {
+    filled: dict[str, object] = {
         "resourceType": "QuestionnaireResponse", "id": "q", "status": "completed", "authored": "2026-11-20", "questionnaire": form + "|3",
         "item": [{"linkId": "q12", "answer": [{"valueBoolean": True}]}],
     }  # fmt: skip
-    assert verdict({"answer": "progressive"}, filled, codes=site) is Presence.PRESENT
+    for way in ({}, {"questionnaire": form}, {"item": [{"linkId": "group", "item": filled["item"]}]}):
+        assert verdict({"answer": "progressive"}, {**filled, **way}, codes=site) is Presence.PRESENT
     assert verdict({"answer": "progressive"}, {**filled, "questionnaire": form + "2"}, codes=site) is Presence.UNKNOWN
 
 

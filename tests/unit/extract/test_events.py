@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from rules.facts import Event, Origin
+from rules.facts import Event, Observation, Origin
+from rules.fhir_date import FhirDate
 from rules.quantity import Quantity
 from tests.unit.extract.conftest import Read
 from tests.unit.extract.samples import ALS, CVX, HL7, LOINC, OWN, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
@@ -181,7 +182,8 @@ def test_every_encounter_counts_as_any(read: Read) -> None:
         "2026-11-01T09:00:00Z",
         names("AMB"),
     )
-    assert event(read, "Encounter", **{"class": 5}).tags == names()
+    for odd in (5, {"system": HL7 + "v3-ActCode", "code": "ODD"}):
+        assert event(read, "Encounter", **{"class": odd}).tags == names()
 
 
 def test_flags_communications_and_consents_are_events(read: Read) -> None:
@@ -335,6 +337,30 @@ def test_nested_items_are_read_and_bottomless_ones_end(read: Read) -> None:
     for _ in range(50):
         inner = {"linkId": "g", "item": [inner]}
     assert read(items(inner)).events == ()
+
+
+def test_an_item_twelve_levels_down_says_all_it_says_at_the_top(read: Read) -> None:
+    said = [{"valueCoding": {"system": SNOMED, "code": "86044005"}}, {"valueCoding": {"system": LOINC, "code": "LA33-6"}}]
+    item: Json = {"linkId": f"{OWN}#frail", "answer": [*said, {"valueString": "Positive"}]}
+    for _ in range(12):
+        item = {"linkId": "g", "item": [item]}
+    when = FhirDate.parse("2026-11-20")
+    record = read(drafts=(items(item),))
+    tags = names("als", "yes", "positive")
+    assert record.events == (Event("QuestionnaireResponse/q", "answer", names("frail"), "completed", when, origin=Origin.DRAFT, tags=tags),)
+    assert record.observations == (Observation("QuestionnaireResponse/q", names("frail"), "final", when, answers=tags),)
+    assert read(items({"linkId": "g", "item": [item]})).events == ()
+
+
+def test_a_result_in_an_answer_converts_as_one_in_an_observation_does(read: Read) -> None:
+    (found,) = read(items({"linkId": f"{OWN}#creatinine", "answer": [{"valueQuantity": quantity(1, "mg/dL")}]})).observations
+    substance = found.value.convert("umol/L") if found.value is not None else None
+    assert substance is not None
+    assert (round(substance.value, 1), str(found.when)) == (Decimal("88.4"), "2026-11-20")
+
+
+def test_a_yes_or_no_is_no_result(read: Read) -> None:
+    assert read(items({"linkId": f"{OWN}#frail", "answer": [{"valueBoolean": True}]})).observations == ()
 
 
 def test_unanswered_unknown_and_changed_items_are_no_facts(read: Read) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rules.extract import TYPES, Input
 from rules.facts import Origin
 from tests.unit.extract.conftest import Read
-from tests.unit.extract.samples import ALS, CREATININE, PREDNISONE, SNOMED, cc, names, quantity, resource
+from tests.unit.extract.samples import ALS, CREATININE, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
 
 ALS_CONDITION = resource("Condition", "c", code=cc(ALS))
 
@@ -27,8 +27,9 @@ def test_the_supported_types_are_listed_in_order() -> None:
     [None, 5, "x", [], {}, {"resourceType": None}, {"resourceType": 5}, {"resourceType": []}, {"resourceType": {}}, resource("Slot"), True],
 )
 def test_what_is_no_resource_of_ours_is_passed_over(read: Read, value: object) -> None:
-    record = read(value)
-    assert (record.conditions, record.medications, record.observations, record.events, record.unread) == ((), (), (), (), {})
+    record = read(value, ALS_CONDITION)
+    assert [found.ref for found in record.conditions] == ["Condition/c"]
+    assert (record.medications, record.observations, record.events, record.unread) == ((), (), (), {})
 
 
 def test_the_record_carries_moment_hook_and_what_was_unread(read: Read) -> None:
@@ -50,9 +51,11 @@ def test_of_duplicates_the_later_update_counts(read: Read) -> None:
 
 
 def test_of_duplicates_without_a_date_the_last_counts(read: Read) -> None:
-    (condition,) = read({**ALS_CONDITION, "recordedDate": "2025"}, {**ALS_CONDITION, "recordedDate": "2026", "meta": "damaged"}).conditions
-    assert condition.recorded is not None
-    assert condition.recorded.text == "2026"
+    for before, after in ((None, "damaged"), ("damaged", {"lastUpdated": "2026-01-01T00:00:00Z"})):
+        old, new = {**ALS_CONDITION, "recordedDate": "2025", "meta": before}, {**ALS_CONDITION, "recordedDate": "2026", "meta": after}
+        (condition,) = read(old, new).conditions
+        assert condition.recorded is not None
+        assert condition.recorded.text == "2026"
 
 
 def test_a_draft_and_a_record_of_the_same_id_both_stay(read: Read) -> None:
@@ -169,6 +172,21 @@ def test_a_reference_that_leads_nowhere_is_a_reason_without_a_concept(read: Read
     order = resource("ServiceRequest", code=cc((SNOMED, "308474002")), reasonReference=[{"reference": reference}])
     (event,) = read(order, ALS_CONDITION).events
     assert (event.reasons, event.has_reason) == (names(), True)
+
+
+def test_every_reason_that_is_referred_to_counts(read: Read) -> None:
+    myasthenia = resource("Condition", "g", code=cc((SNOMED, "91637004")))
+    both = [{"reference": "Condition/c"}, {"reference": "Condition/none"}, {"reference": "Condition/g"}]
+    (event,) = read(resource("ServiceRequest", code=cc((SNOMED, "308474002")), reasonReference=both), ALS_CONDITION, myasthenia).events
+    assert event.reasons == names("als", "myasthenia-gravis")
+
+
+@pytest.mark.parametrize(("parts", "unread"), [(500, {}), (501, {"Observation": "one resource has more parts than this service reads"})])
+def test_of_a_crowded_resource_the_first_parts_are_read_and_the_rest_is_unknown(read: Read, parts: int, unread: Json) -> None:
+    results: list[Json] = [{"code": cc(CREATININE), "valueQuantity": quantity(number, "mg/dL")} for number in range(parts)]
+    record = read(resource("Observation", status="final", component=results))
+    assert [found.value and found.value.value for found in record.observations] == list(range(500))
+    assert record.unread == unread
 
 
 def test_facts_of_one_resource_keep_their_order(read: Read) -> None:

@@ -80,13 +80,20 @@ def test_do_not_perform_is_kept_and_an_unreadable_one_makes_the_type_unread(read
         (daily(repeat={"period": 1, "periodUnit": "d", "when": ["MORN", "EVE"]}), "40"),
         (daily(repeat={"timeOfDay": ["08:00:00", "20:00:00"]}), "40"),
         (daily(repeat={"frequency": 3, "when": ["C"]}), "60"),
+        (daily(repeat={"timeOfDay": ["08:00:00"] * 24}), "480"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon"], "period": 1, "periodUnit": "wk"}), "2"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon", "thu"], "frequency": 2, "period": 1, "periodUnit": "wk"}), "4"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon", "thu"], "frequency": 2, "period": 1, "periodUnit": "d"}), "8"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon"]}), "2"),
+        (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon", "thu"], "frequency": 1, "period": 1, "periodUnit": "wk"}), "4"),
         ({"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "BID"))}, "doseAndRate": [{"doseQuantity": quantity(5, "mg")}]}, "10"),
         (daily(doseAndRate=[{"doseRange": {"high": quantity(30, "mg")}}]), "30"),
+        (daily(repeat={"dayOfWeek": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "20"),
+        (daily(repeat={"dayOfWeek": [], "frequency": 1, "period": 1, "periodUnit": "d"}), "20"),
+        (daily(repeat={"dayOfWeek": "mon", "frequency": 1, "period": 1, "periodUnit": "d"}), "20"),
+        (daily(repeat={"when": [], "period": 1, "periodUnit": "d"}), "20"),
         (daily(repeat={"count": 1}), "20"),
+        (daily(quantity(0, "mg")), "0"),
         (daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d"}, asNeededBoolean=False), "20"),
     ],
 )  # fmt: skip
@@ -108,10 +115,15 @@ def test_a_structured_dose_gives_milligrams_a_day(read: Read, instruction: Json,
         daily(quantity("20", "mg")),
         daily(5),
         daily(repeat={"frequency": 1}),
+        daily(repeat={"frequency": 3, "when": []}),
         daily(repeat={"frequency": 0, "period": 0, "periodUnit": "d"}),
+        daily(repeat={"frequency": 0, "period": 1, "periodUnit": "d"}),
+        daily(repeat={"frequency": 1, "period": 0, "periodUnit": "d"}),
+        daily(repeat={"frequency": 1, "periodUnit": "d"}),
         daily(repeat={"frequency": -1, "period": 1, "periodUnit": "d"}),
         daily(repeat={"frequency": 1, "period": 1, "periodUnit": "fortnight"}),
         daily(repeat={"frequency": 1, "period": 1, "periodUnit": 5}),
+        daily(repeat={"frequency": 1, "period": 1, "periodUnit": ["d"]}),
         daily(repeat={"dayOfWeek": ["mon"], "period": 2, "periodUnit": "wk"}),
         daily(repeat={"dayOfWeek": ["mon", "thu"], "frequency": 3, "period": 1, "periodUnit": "wk"}),
         daily(repeat={"dayOfWeek": ["mon"] * 8}),
@@ -122,6 +134,7 @@ def test_a_structured_dose_gives_milligrams_a_day(read: Read, instruction: Json,
         {"text": "one tablet a day"},
         {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}, {"doseQuantity": quantity(30, "mg")}], "timing": {"code": cc((HL7, "BID"))}},
         {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}], "timing": {"code": cc((HL7, "BID"), (HL7, "TID"))}},
+        {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}], "timing": {"code": cc((HL7, "Q5H"))}},
         {"doseAndRate": [{"doseQuantity": quantity(20, "mg")}], "timing": 5},
         {"doseAndRate": [{"rateQuantity": quantity(20, "mg/h")}], "timing": {"code": cc((HL7, "BID"))}},
         {"doseAndRate": 5, "timing": {"repeat": 5}},
@@ -156,9 +169,11 @@ def on(*weekdays: str) -> Json:
         ([on("mon"), on("tue")], 2),
         ([daily(), on("mon")], 7),
         ([daily(), {"text": "as told"}], 7),
+        ([daily(repeat={"dayOfWeek": ["mon", "thu"], "frequency": 2, "period": 1, "periodUnit": "d"}), {"text": "as told"}], 2),
         ([daily(sequence=1), daily(sequence=2, repeat={"frequency": 1, "period": 1, "periodUnit": "wk"})], 7),
         ([daily(repeat={"count": 1})], 1),
         ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d", "boundsDuration": quantity(3, "d")})], 3),
+        ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d", "boundsDuration": quantity(1, "d")})], 1),
         ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "QD"))}}], 7),
         ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "WK"))}}], 1),
     ],
@@ -190,9 +205,10 @@ def test_unreadable_instructions_are_no_dose(read: Read, instructions: object) -
 
 
 def test_a_dose_as_needed_is_its_stated_maximum(read: Read) -> None:
-    ratio = {"numerator": quantity(80, "mg"), "denominator": quantity(2, "d")}
-    found = request(read, dosageInstruction=[daily(asNeededBoolean=True, maxDosePerPeriod=ratio)])
-    assert (found.mg_per_day, found.as_needed) == (Decimal(40), True)
+    for period, daily_mg in ((2, 40), (1, 80), (0.5, 160)):
+        ratio = {"numerator": quantity(80, "mg"), "denominator": quantity(period, "d")}
+        found = request(read, dosageInstruction=[daily(asNeededBoolean=True, maxDosePerPeriod=ratio)])
+        assert (found.mg_per_day, found.as_needed) == (Decimal(daily_mg), True)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +236,14 @@ def test_of_following_steps_the_highest_dose_counts_and_the_lengths_add_up(read:
     assert (found.mg_per_day, found.days) == (Decimal(60), Decimal(14))
 
 
+def test_a_course_of_several_instructions_lasts_from_the_first_day_to_the_last(read: Read) -> None:
+    spans = [("2026-01-05", "2026-02-05"), ("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-03-01"), ("2026-01-20", "2026-02-20")]
+    found = request(
+        read, dosageInstruction=[daily(repeat={"boundsPeriod": {"start": start, "end": end}}, sequence=[1]) for start, end in spans]
+    )
+    assert (str(found.start), str(found.end)) == ("2026-01-01", "2026-03-01")
+
+
 def test_a_step_without_a_dose_leaves_the_dose_unknown(read: Read) -> None:
     assert request(read, dosageInstruction=[daily(sequence=1), {"text": "then taper", "sequence": 2}]).mg_per_day is None
     assert request(read, dosageInstruction=[daily(), {"text": "and more"}]).mg_per_day is None
@@ -235,6 +259,7 @@ def test_a_step_without_a_dose_leaves_the_dose_unknown(read: Read) -> None:
         ({"boundsDuration": quantity(2, "wk")}, 14, "2026-03-01", "2026-03-14"),
         ({"boundsDuration": {"value": 10, "unit": "days"}}, 10, "2026-03-01", "2026-03-10"),
         ({"boundsDuration": quantity(-2, "wk")}, None, "2026-03-01", "None"),
+        ({"boundsDuration": quantity(0, "wk")}, None, "2026-03-01", "None"),
         ({"boundsDuration": quantity(2, "kg")}, None, "2026-03-01", "None"),
         ({"boundsRange": {"low": quantity(5, "d"), "high": quantity(7, "d")}}, 7, "2026-03-01", "2026-03-07"),
         ({"boundsRange": 5}, None, "2026-03-01", "None"),
@@ -281,6 +306,8 @@ def test_a_supply_times_repeats_is_a_length(read: Read, supply: object, days: ob
 )
 def test_a_single_dose_says_so_in_its_timing(read: Read, instructions: object, single: bool) -> None:
     assert request(read, dosageInstruction=instructions).single is single
+    (stated,) = read(resource("MedicationStatement", medicationCodeableConcept=cc(PREDNISONE), dosage=instructions)).medications
+    assert stated.single is single
 
 
 @pytest.mark.parametrize(
@@ -423,6 +450,11 @@ def test_an_order_that_does_not_say_for_what_drug_is_unread(read: Read, content:
     assert read(resource("MedicationRequest", status="entered-in-error", **content)).unread == {}
 
 
+@pytest.mark.parametrize("coding", [{"display": "saline"}, {"system": "http://local", "code": "1"}])
+def test_an_order_whose_coding_means_nothing_to_us_is_read(read: Read, coding: Json) -> None:
+    assert read(resource("MedicationRequest", medicationCodeableConcept={"coding": [coding]})).unread == {}
+
+
 @pytest.mark.parametrize(
     ("strength", "mg"),
     [
@@ -435,14 +467,16 @@ def test_an_order_that_does_not_say_for_what_drug_is_unread(read: Read, content:
     ],
 )
 def test_tablets_count_with_the_strength_of_the_product(read: Read, strength: object, mg: int | None) -> None:
-    found = request(
-        read,
-        resource("Medication", "d", ingredient=[{"itemCodeableConcept": cc(PREDNISONE), "strength": strength}]),
-        medicationCodeableConcept=None,
-        medicationReference={"reference": "Medication/d"},
-        dosageInstruction=[daily(quantity(2, "{tablet}"))],
-    )
-    assert found.mg_per_day == mg
+    most = {"numerator": quantity(2, "{tablet}"), "denominator": quantity(1, "d")}
+    for instruction in (daily(quantity(2, "{tablet}")), {"asNeededBoolean": True, "maxDosePerPeriod": most}):
+        found = request(
+            read,
+            resource("Medication", "d", ingredient=[{"itemCodeableConcept": cc(PREDNISONE), "strength": strength}]),
+            medicationCodeableConcept=None,
+            medicationReference={"reference": "Medication/d"},
+            dosageInstruction=[instruction],
+        )
+        assert found.mg_per_day == mg
 
 
 def test_of_two_ingredients_no_strength_is_taken(read: Read) -> None:

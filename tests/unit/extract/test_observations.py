@@ -40,11 +40,11 @@ def test_a_result_keeps_value_time_and_range(read: Read) -> None:
 
 
 def test_a_creatinine_converts_between_mass_and_substance(read: Read) -> None:
-    value = observation(read, valueQuantity=quantity(1, "mg/dL")).value
-    assert value is not None
-    substance = value.convert("umol/L")
-    assert substance is not None
-    assert round(substance.value, 1) == Decimal("88.4")
+    found = observation(read, valueQuantity=quantity(1, "mg/dL"), referenceRange=[{"high": quantity(1, "mg/dL")}])
+    for mass in (found.value, found.high):
+        substance = mass.convert("umol/L") if mass is not None else None
+        assert substance is not None
+        assert round(substance.value, 1) == Decimal("88.4")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,7 @@ def test_an_interpretation_of_another_system_is_none(read: Read, interpretation:
         ([{"high": quantity(1.1, "mg/dL")}, {"high": quantity(9, "mg/dL"), "type": cc((HL7, "recommended"))}], "1.1"),
         ([{"high": {"value": 1.1}}], "1.1"),
         ([{"high": {"value": 1.1, "unit": "bananas"}}], None),
+        ([{"high": {"value": "about 1.1"}}], None),
         ([{"text": "< 1.1"}], None),
         (5, None),
     ],
@@ -174,6 +175,12 @@ def test_an_interpretation_of_another_system_is_none(read: Read, interpretation:
 def test_the_normal_range_counts_when_there_is_one(read: Read, ranges: object, high: str | None) -> None:
     found = observation(read, valueQuantity=quantity(1, "mg/dL"), referenceRange=ranges).high
     assert found == (Quantity(Decimal(high), "mg/dL") if high else None)
+
+
+@pytest.mark.parametrize("stated", [{"code": "1", "system": UCUM}, {"unit": "1"}])
+def test_a_limit_that_says_it_has_no_unit_does_not_take_that_of_the_value(read: Read, stated: Json) -> None:
+    found = observation(read, valueQuantity=quantity(1, "mg/dL"), referenceRange=[{"low": {"value": 5, **stated}}])
+    assert found.low == Quantity(Decimal(5), "1")
 
 
 @pytest.mark.parametrize(
@@ -203,10 +210,10 @@ def test_sites_and_focus_are_read(read: Read) -> None:
     found = observation(
         read,
         resource("Condition", "c", code=cc(ALS)),
-        bodySite=cc((SNOMED, "85562004")),
+        bodySite=cc((SNOMED, "85562004"), (OWN, "gastrostomy")),
         focus=[{"reference": "Condition/c"}],
     )
-    assert (found.body_sites, found.focus) == (names("hand"), names("als"))
+    assert (found.body_sites, found.focus) == (names("hand", "gastrostomy"), names("als"))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rules.facts import Condition
+from rules.facts import Allergy, Condition, Origin, Relative
+from rules.fhir_date import FhirDate
 from tests.unit.extract.conftest import Read
-from tests.unit.extract.samples import ALS, HL7, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
+from tests.unit.extract.samples import ALS, HL7, OWN, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
 
 CLINICAL = HL7 + "condition-clinical"
 VERIFICATION = HL7 + "condition-ver-status"
@@ -62,11 +63,11 @@ def test_a_condition_keeps_its_statuses_and_dates(read: Read) -> None:
         recordedDate="2024-06-01",
         abatementDateTime="2025",
         severity=cc((SNOMED, "24484000")),
-        bodySite=[cc((SNOMED, "56459004"))],
+        bodySite=[cc((SNOMED, "56459004")), cc((OWN, "gastrostomy"))],
     )
     assert (found.concepts, found.clinical, found.verification) == (names("als"), "resolved", "entered-in-error")
     assert (str(found.onset), str(found.recorded), found.abated, str(found.abatement)) == ("2024-05", "2024-06-01", True, "2025")
-    assert (found.severity, found.body_sites) == (names("severe"), names("foot"))
+    assert (found.severity, found.body_sites) == (names("severe"), names("foot", "gastrostomy"))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,11 @@ def test_a_condition_keeps_its_statuses_and_dates(read: Read) -> None:
 def test_when_a_condition_was_last_changed(read: Read, meta: object, expected: str | None) -> None:
     changed = condition(read, meta=meta).changed
     assert (changed and changed.text) == expected
+
+
+def test_a_condition_just_added_is_a_draft(read: Read) -> None:
+    record = read(resource("Condition", "c", code=cc(ALS)), drafts=(resource("Condition", "d", code=cc(ALS)),))
+    assert [found.origin for found in record.conditions] == [Origin.RECORD, Origin.DRAFT]
 
 
 def test_missing_statuses_are_missing(read: Read) -> None:
@@ -174,6 +180,23 @@ def test_an_allergy_names_substance_and_reaction_substances(read: Read) -> None:
     )
 
 
+def test_an_allergy_has_all_that_its_reactions_say(read: Read) -> None:
+    stroke, local = {"text": "stroke"}, cc(("http://local", "1"))
+    reactions = [{"severity": "severe", "manifestation": [cc(ALS), stroke]}, {"severity": "awful", "manifestation": [local]}]
+    said = resource("AllergyIntolerance", "a", code=cc(PREDNISONE), onsetDateTime="2019", recordedDate="2020", reaction=reactions)
+    when = FhirDate.parse("2019")
+    assert read(said).allergies == (
+        Allergy(
+            "AllergyIntolerance/a", names("prednisone"), when=when, severities=names("severe"), reactions=names("als"), reaction_coded=True,
+            reaction_strange=True,
+        ),
+    )  # fmt: skip
+    (spoken,) = read({**said, "reaction": [{"manifestation": [stroke]}]}).allergies
+    assert (spoken.reaction_coded, spoken.reaction_strange) == (False, True)
+    (known,) = read({**said, "reaction": [{"manifestation": [cc(ALS)]}]}).allergies
+    assert (known.reaction_coded, known.reaction_strange) == (True, False)
+
+
 def test_an_allergy_on_no_list_is_no_fact(read: Read) -> None:
     assert read(resource("AllergyIntolerance", code=cc((SNOMED, "91935009")))).allergies == ()
 
@@ -183,10 +206,10 @@ def test_an_allergy_on_no_list_is_no_fact(read: Read) -> None:
     [("MTH", True), ("NBRO", True), ("SIS", True), ("HBRO", False), ("STPFTH", False), ("GRMTH", False), ("x", False)],
 )
 def test_relatives_are_first_degree_by_blood_only(read: Read, relation: str, first: bool) -> None:
-    (found,) = read(
-        resource("FamilyMemberHistory", status="completed", relationship=cc((HL7 + "v3-RoleCode", relation)), condition=[{"code": cc(ALS)}])
-    ).relatives
-    assert (found.concepts, found.first_degree, found.status) == (names("als"), first, "completed")
+    told = resource(
+        "FamilyMemberHistory", "f", status="completed", relationship=cc((HL7 + "v3-RoleCode", relation)), condition=[{"code": cc(ALS)}]
+    )
+    assert read(told).relatives == (Relative("FamilyMemberHistory/f", names("als"), first, "completed"),)
 
 
 def test_each_coded_condition_of_a_relative_is_a_fact_and_never_a_diagnosis(read: Read) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 import rules
 from rules.extract import Input, extract
-from rules.patterns import Context, RecordIndex, build
+from rules.facts import Medication, Origin
+from rules.patterns import Context, RecordIndex, build, therapy
 from rules.terminology import Terminology
 
 CODES = Terminology.load(Path(rules.__file__).parent / "codes")
@@ -46,3 +47,57 @@ def test_a_status_that_says_nothing_leaves_therapy_unknown(kind: str, status: ob
 
 def test_an_option_is_no_therapy_whatever_its_status() -> None:
     assert {verdict("MedicationRequest", status, "option") for status in ("active", "unknown", None)} == {"absent"}
+
+
+def weight(name: str, amount: float, unit: str, when: str) -> Input:
+    code = {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}
+    value = {"value": amount, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+    return Input(
+        {"resourceType": "Observation", "id": name, "status": "final", "code": code, "effectiveDateTime": when, "valueQuantity": value}
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ([weight("a", 70, "kg", "2026-10-01"), weight("b", 80, "kg", "2026-11-01"), weight("c", 60, "kg", "2026-09-01")], 80),
+        ([weight("a", 70_000, "g", "2026-10-01")], 70),
+        ([weight("a", 70, "kg", "2026-10-01"), weight("b", 80, "cm", "2026-11-01")], 70),
+        ([weight("a", 70, "kg", "2025-11-21")], None),
+        ([weight("a", 80, "cm", "2026-11-01")], None),
+        ([], None),
+    ],
+)
+def test_the_weight_is_the_latest_of_the_last_year_that_is_one(weights: list[Input], expected: int | None) -> None:
+    """A dose for each kilogram is worked out with it."""
+    for given in (weights, weights[::-1]):
+        record = extract(given, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
+        assert therapy.weight_kg(RecordIndex(record)) == expected
+
+
+def fact(kind: str, status: str, intent: str | None = None, origin: Origin = Origin.RECORD, *, forbidden: bool = False) -> Medication:
+    return Medication(f"{kind}/x", kind, frozenset({"azathioprine"}), status, intent, origin, forbidden)
+
+
+@pytest.mark.parametrize(
+    ("record", "given", "ended"),
+    [
+        (fact("MedicationRequest", "active", "order"), True, False),
+        (fact("MedicationRequest", "completed", "order"), True, True),
+        (fact("MedicationRequest", "stopped", "order"), True, True),
+        (fact("MedicationRequest", "cancelled", "order"), False, True),
+        (fact("MedicationRequest", "draft", "order"), False, False),
+        (fact("MedicationRequest", "completed", "option"), False, True),
+        (fact("MedicationRequest", "active", "order", forbidden=True), False, False),
+        (fact("MedicationRequest", "entered-in-error", "order"), False, False),
+        (fact("MedicationRequest", "completed", "order", Origin.DRAFT), False, False),
+        (fact("MedicationAdministration", "completed"), True, True),
+        (fact("MedicationAdministration", "in-progress"), True, False),
+        (fact("MedicationAdministration", "not-done"), False, False),
+        (fact("MedicationAdministration", "completed", forbidden=True), False, True),
+        (fact("MedicationDispense", "completed"), True, False),
+        (fact("MedicationDispense", "cancelled"), False, False),
+    ],
+)
+def test_what_was_given_and_what_has_ended(record: Medication, given: bool, ended: bool) -> None:
+    assert (therapy.given(record), therapy.ended(record)) == (given, ended)
