@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -93,8 +94,6 @@ class Change:
     def earlier(self, newest: Value, values: list[Value]) -> Value | None:
         """The value to compare with."""
         before = [value for value in values if value.ends < newest.begins]
-        if self.start == "step":
-            return before[0] if before else None
         horizon = self.over.before(newest.begins) if self.over else datetime.min.replace(tzinfo=UTC)
         if self.start != "nearest" or self.apart:
             before = [value for value in before if value.ends >= horizon]
@@ -116,9 +115,9 @@ class Change:
         recent = [value for value in values if not self.window.within or self.window.holds(value.when, index.record)]
         if not values or values[0] not in recent:
             return self.quiet(index)
-        later = recent if self.start == "step" else values[:1]
-        pairs = [(newer, older) for newer in later if (older := self.earlier(newer, values)) is not None]
-        verdicts = {one.presence: one for one in reversed([self.compare(newer, older, index) for newer, older in pairs])}
+        pairs = steps(recent, values) if self.start == "step" else ((one, self.earlier(one, values)) for one in values[:1])
+        compared = [self.compare(newer, older, index) for newer, older in pairs if older is not None]
+        verdicts = {one.presence: one for one in reversed(compared)}
         found = verdicts.get(Presence.PRESENT) or verdicts.get(Presence.UNKNOWN) or verdicts.get(Presence.ABSENT)
         return found or self.quiet(index)
 
@@ -143,6 +142,14 @@ class Change:
         return Verdict(
             Presence.PRESENT, tuple(Support(f"change:{newest.concept}", value.ref, value.when.text) for value in (newest, oldest))
         )
+
+
+def steps(later: list[Value], values: list[Value]) -> Iterator[tuple[Value, Value | None]]:
+    """Each of `later` with the one before it among `values` (newest first), which ended before it began."""
+    ends = [value.ends for value in reversed(values)]
+    for value in later:
+        place = bisect_left(ends, value.begins)
+        yield value, values[-place] if place else None
 
 
 def change(context: Context, table: Mapping[str, object]) -> Change:

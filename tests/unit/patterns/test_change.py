@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import rules
 from rules.extract import Input, extract
-from rules.patterns import Context, PatternError, RecordIndex, build
+from rules.patterns import Context, PatternError, RecordIndex, build, change
 from rules.terminology import Terminology
 
 CODES = Terminology.load(Path(rules.__file__).parent / "codes")
@@ -34,6 +34,25 @@ def verdict(condition: dict[str, object], values: dict[str, int]) -> str:
     inputs = [Input(weighed(number, when, value)) for number, (when, value) in enumerate(values.items())]
     record = extract(inputs, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
     return str(build(CONTEXT, {"change": "weight", **condition}).match(RecordIndex(record)).presence)
+
+
+def test_twice_as_many_values_are_looked_at_no_more_than_twice_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen thousand results fit into a request."""
+    looked = 0
+
+    def ends(value: change.Value) -> datetime:
+        nonlocal looked
+        looked += 1
+        return value.when.end
+
+    monkeypatch.setattr(change.Value, "ends", property(ends))
+    counts = []
+    for number in (100, 200):
+        looked = 0
+        days = [(NOW - timedelta(days=place)).date().isoformat() for place in range(number)]
+        assert verdict({"from": "step", "within": "900 days", "rise_at_least": 1}, dict.fromkeys(days, 3)) == "absent"
+        counts.append(looked)
+    assert 0 < counts[1] <= 2 * counts[0]
 
 
 @pytest.mark.parametrize(
