@@ -7,7 +7,7 @@ or whose blocks can withhold what it proposes) and remembers the verdict of ever
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -268,11 +268,11 @@ class Trial:
         """The mutant with the rules below it; None when it does not compile."""
         return None if mutant.rule is None else self._bench(mutant, self.below)
 
-    def view(self, case: Case, more: Iterable[tuple[Leaf, Pattern]]) -> object:
+    def view(self, case: Case, more: Iterable[tuple[Leaf, Pattern]]) -> Hashable:
         """All that the rule, and `more` conditions, can tell one patient from another by."""
         world = self.alone.evaluator.solve(case.record, PATIENT)
         judged = tuple(self._memo(leaf, {}, pattern).judge(case.index).presence for leaf, pattern in more)
-        return case.vignette.hook, world.sure, world.possible, judged
+        return case.vignette.hook, frozenset(world.sure), frozenset(world.possible), judged
 
     def said(self, bench: Bench | None, case: Case) -> Said:
         """What the case's rule says about it, on a mutant's bench or (None) unchanged."""
