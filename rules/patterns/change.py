@@ -19,10 +19,6 @@ from rules.patterns.when import Window, duration
 
 __all__ = ["CHANGE_QUALIFIERS", "change"]
 
-CHANGE_QUALIFIERS = {
-    "is", "over", "within", "apart", "unit", "from", "absolute",
-    "fall_at_least", "fall_percent_at_least", "fall_per_month_at_least", "rise_at_least", "rise_percent_at_least", "rise_percent_above",
-}  # fmt: skip
 BOUNDS = (
     "fall_at_least",
     "fall_percent_at_least",
@@ -31,6 +27,7 @@ BOUNDS = (
     "rise_percent_at_least",
     "rise_percent_above",
 )
+CHANGE_QUALIFIERS = {"is", "over", "within", "apart", "unit", "from", "absolute", *BOUNDS}
 MONTH = Decimal(2629800)  # seconds: a twelfth of 365.25 days
 
 

@@ -261,7 +261,7 @@ class Drug:
         """Drafted services, procedures and appointments."""
         if self.bounds or (self.routes is not None and "systemic" not in self.routes):
             return []
-        drafted = [event for event in index.drafted if is_drafted(event)]
+        drafted = [event for event in index.drafted if event.status not in WITHDRAWN]
         found = [
             Support(f"draft:{min(event.concepts & self.names)}", event.ref, event.when.text if event.when else None)
             for event in drafted
@@ -273,11 +273,6 @@ class Drug:
             if event.kind == "appointment" and event.reasons & self.names
         ]
         return found
-
-
-def is_drafted(event: Event) -> bool:
-    """Is this what the hook asks about, and not withdrawn?"""
-    return event.origin is Origin.DRAFT and event.status not in WITHDRAWN
 
 
 def _words(value: object) -> frozenset[str]:
