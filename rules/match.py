@@ -10,8 +10,13 @@ from rules.engine.interface import ORDINARY, Budget
 from rules.facts import Presence, Record
 from rules.model import Leaf
 from rules.patterns import Pattern, RecordIndex, Verdict
+from rules.patterns.base import ABSENT
+from rules.patterns.drugs import is_about_orders
 
 __all__ = ["Matched", "Matcher"]
+
+PRESENT = Verdict(Presence.PRESENT)
+CHECKED_EVERY = 16  # conditions between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,12 @@ class Matcher:
         self.asked = [_Asked(pattern, tuple(found), tuple(prop for _, prop in found)) for pattern, found in shared.values()]
         self.always = [number for number, one in enumerate(self.asked) if one.pattern.triggers is None]
         self.by_concept: dict[str, list[int]] = {}
+        self.by_order: dict[str, list[int]] = {}
         self.by_type: dict[str, list[int]] = {}
         for number, one in enumerate(self.asked):
+            table = self.by_order if is_about_orders(one.pattern) else self.by_concept
             for concept in one.pattern.triggers or ():
-                self.by_concept.setdefault(concept, []).append(number)
+                table.setdefault(concept, []).append(number)
             for name in one.pattern.reads:
                 self.by_type.setdefault(name, []).append(number)
         self._blank = self._nothing()
@@ -57,6 +64,8 @@ class Matcher:
         reached = set(self.always)
         for concept in index.concepts:
             reached.update(self.by_concept.get(concept, ()))
+        for concept in index.orders:
+            reached.update(self.by_order.get(concept, ()))
         unread: set[int] = set()
         for name in record.unread:
             unread.update(self.by_type.get(name, ()))
@@ -68,10 +77,11 @@ class Matcher:
         touched: list[str] = []
         present: list[str] = []
         unknown: list[str] = []
-        for number in (*reached, *unread):
+        for count, number in enumerate((*reached, *unread)):
             one = self.asked[number]
-            budget.check()
-            base = one.pattern.match(index) if number in reached else one.pattern.quiet(index)
+            if not count % CHECKED_EVERY:
+                budget.check()
+            base = one.pattern.match(index) if count < len(reached) else one.pattern.quiet(index)
             touched += one.props
             for leaf, prop in one.leaves:
                 verdict = verdicts[leaf] = _answered(base, leaf.answers) if leaf.answers else base
@@ -119,4 +129,6 @@ def _answered(verdict: Verdict, answers: frozenset[str]) -> Verdict:
     if not answers:
         return verdict
     holds = verdict.presence in answers
+    if not verdict.support and not (holds and verdict.missing):
+        return PRESENT if holds else ABSENT
     return Verdict(Presence.PRESENT if holds else Presence.ABSENT, verdict.support, verdict.missing if holds else ())

@@ -1,8 +1,9 @@
 """Cutting a pass into chunks: small groups of clauses, each of which becomes one ruleset of durable_rules.
 
-Why small: a session costs about 8 kB and 0.2 us per condition of its ruleset, matching or not, so only chunks that could fire are opened.
-And the limits of the C core then hold by construction, however large the program: 511 branches under one node, 64 nodes matched by one
-fact, 256 rules on one condition, and 16 facts in one match (`CONDITIONS`; longer clauses are split with helpers).
+Why small: a session costs about 8 kB and 0.2 us per clause of its ruleset, firing or not, so only chunks that could fire are opened. And
+the limits of the C core then hold by construction, however large the program: 511 branches under one node, 64 nodes matched by one fact,
+256 rules on one condition, 253 properties of a fact (`PROPERTIES`), and 32 expressions in one rule (`CONDITIONS`; longer clauses are split
+with helpers).
 
 A *condition* is a positive statement that the driver asserts only when it is true: ("+", p) p holds, ("!", p) p does not hold, ("?", p) p
 is unknown, ("+", (7, 0)) helper 0 of clause 7 holds, ("+", ALWAYS) for clauses without conditions.
@@ -26,8 +27,9 @@ Name = str | tuple[int, int]
 Condition = tuple[Literal["+", "!", "?"], Name]
 
 ALWAYS: Name = (-1, 0)
-CONDITIONS = 12
-CLAUSES = 16
+CONDITIONS = 28
+CLAUSES = 24
+PROPERTIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +95,28 @@ def cut(clauses: Sequence[tuple[int, Clause]]) -> Layer:
     steps: list[Step] = []
     for number, clause in clauses:
         steps.extend(_split(number, clause))
-    ordered = _producers_first(steps)
-    groups = [tuple(ordered[at : at + CLAUSES]) for at in range(0, len(ordered), CLAUSES)]
-    chunks = tuple(Chunk(group, tuple(dict.fromkeys(c for step in group for c in step.conditions))) for group in groups)
+    chunks = tuple(_grouped(_producers_first(steps)))
     readers: dict[Name, list[int]] = {}
     for index, chunk in enumerate(chunks):
         for kind, name in chunk.conditions:
             if kind == "+":
                 readers.setdefault(name, []).append(index)
     return Layer(chunks, {name: tuple(indexes) for name, indexes in readers.items()})
+
+
+def _grouped(steps: Iterable[Step]) -> Iterator[Chunk]:
+    """As many steps in a row as one ruleset takes."""
+    group: list[Step] = []
+    read: dict[Condition, None] = {}
+    for step in steps:
+        together = read | dict.fromkeys(step.conditions)
+        if len(group) == CLAUSES or len(together) > PROPERTIES:
+            yield Chunk(tuple(group), tuple(read))
+            group, together = [], dict.fromkeys(step.conditions)
+        group.append(step)
+        read = together
+    if group:
+        yield Chunk(tuple(group), tuple(read))
 
 
 def _split(number: int, clause: Clause) -> Iterable[Step]:

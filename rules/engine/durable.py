@@ -148,6 +148,7 @@ class Net:
             for number, members in enumerate(self.members)
         ]
         """By layer: its steps that read a head of the same layer (helpers and rings), by head."""
+        self.shared = frozenset(head for head, found in self.makers.items() if len(found) > 1)
         self.readers = {name: tuple((number, tuple(steps)) for number, steps in found.items()) for name, found in readers.items()}
         self.helpers = frozenset(at for at, step in self.steps.items() if step.clause is None)
         self.unnamed: frozenset[Name] = frozenset({ALWAYS, *(head for head in self.makers if not isinstance(head, str))})
@@ -198,8 +199,9 @@ class _Run:
         self.possible -= differing
         self.possible |= self._facts[1] & differing
         self.fired, self.fired_possible = set(start.fired[0]), set(start.fired[1])
-        for name in differing:
+        for name in differing & self._net.makers.keys():
             self._conclude(name)
+        for name in differing & self._net.readers.keys():
             self._wake(name, -1)
 
     def _conclude(self, name: Name) -> None:
@@ -219,14 +221,14 @@ class _Run:
     def _settle(self, number: int, layer: Layer, rulesets: list[Ruleset], steps: set[int]) -> None:
         """Take back what these steps concluded and let durable_rules conclude it again; wake those that read what changed."""
         heads = self._reach(number, steps)
-        before = {head: (head in self.sure, head in self.possible) for head in heads}
+        before = self.sure & heads, self.possible & heads
         self.fired -= steps
         self.fired_possible -= steps
         self.sure -= heads
         self.possible -= heads
         self.sure |= self._facts[0] & heads
         self.possible |= self._facts[1] & heads
-        for head in heads:
+        for head in heads & self._net.shared:
             self._conclude(head)
         asked: dict[int, dict[Condition, None]] = {}
         for at in steps:
@@ -234,9 +236,8 @@ class _Run:
             if self._could_fire(step, heads):
                 asked.setdefault(self._net.home[at], {}).update(dict.fromkeys(step.conditions))
         self._chain(layer, rulesets, asked)
-        for head, known in before.items():
-            if known != (head in self.sure, head in self.possible):
-                self._wake(head, number)
+        for head in (before[0] ^ self.sure & heads) | (before[1] ^ self.possible & heads):
+            self._wake(head, number)
 
     def _reach(self, number: int, steps: set[int]) -> set[Name]:
         """Add the steps of the same layer that read what `steps` may conclude. Returns the heads of all of them."""
@@ -277,23 +278,15 @@ class _Run:
         """Run one ruleset, the sure world until it is quiet, then what the possible one adds. Returns what became sure or possible."""
         self.current = ruleset
         now, later = self._sorted(asked)
-        facts, given = ruleset.facts, {name for kind, name in now if kind == "+"}
+        said = dict.fromkeys(now)
         news: set[Name] = set()
         with ruleset.session() as session:
-            for condition in now:
-                session.give(facts[condition])
-            self._drain(ruleset, session, given, news, sure=True)
-            more = False
-            for condition in later:
-                kind, name = condition
-                if kind == "+":
-                    if name in given or name not in self.possible:
-                        continue
-                    given.add(name)
-                session.give(facts[condition])
-                more = True
-            if more:
-                self._drain(ruleset, session, given, news, sure=False)
+            if said:
+                self._drain(ruleset, session, said, news, sure=True)
+            known = len(said)
+            said.update(dict.fromkeys([one for one in later if one[0] != "+" or one[1] in self.possible]))
+            if len(said) > known:
+                self._drain(ruleset, session, said, news, sure=False)
         return news
 
     def _sorted(self, asked: Iterable[Condition]) -> tuple[list[Condition], list[Condition]]:
@@ -312,22 +305,24 @@ class _Run:
                 (now if kind == "?" else later).append(condition)
         return now, later
 
-    def _drain(self, ruleset: Ruleset, session: Session, given: set[Name], news: set[Name], sure: bool) -> None:
-        """Note what fires, until the session is quiet. A conclusion that the ruleset reads becomes a fact of the session."""
+    def _drain(self, ruleset: Ruleset, session: Session, said: dict[Condition, None], news: set[Name], sure: bool) -> None:
+        """Say what holds and note what fires. A conclusion that the ruleset reads holds too: say all again, until there is none."""
         fired, world = (self.fired, self.sure) if sure else (self.fired_possible, self.possible)
-        for number in session.fired():
-            head = self._net.heads[number]
-            fired.add(number)
-            self.fired_possible.add(number)
-            if head not in world:
-                world.add(head)
-                self.possible.add(head)
-                news.add(head)
-            fact = ruleset.facts.get(("+", head))
-            if fact is not None and head not in given:
-                given.add(head)
-                session.give(fact)
-            self.check()
+        known = -1
+        while len(said) > known:
+            known = len(said)
+            session.give(map(ruleset.says.__getitem__, said))
+            for number in session.fired():
+                head = self._net.heads[number]
+                fired.add(number)
+                self.fired_possible.add(number)
+                if head not in world:
+                    world.add(head)
+                    self.possible.add(head)
+                    news.add(head)
+                if ("+", head) in ruleset.says:
+                    said["+", head] = None
+                self.check()
 
 
 def _delete(rulesets: list[Ruleset]) -> None:

@@ -12,12 +12,12 @@ from rules.calculators.prednisone import prednisone_mg
 from rules.facts import Event, Medication, Origin, Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
+from rules.patterns.base import ABSENT, Context, Names, Pattern, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
 from rules.patterns.therapy import NOT_SYSTEMIC, WITHDRAWN, course_days, current, ended, given, is_renewed, total_days, weight_kg
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
 
-__all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug"]
+__all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_about_orders"]
 
 AMOUNTS = ("pred", "mg", "mg_per_kg", "mg_per_crcl", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
 DRUG_QUALIFIERS = {
@@ -28,6 +28,7 @@ DRUG_QUALIFIERS = {
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
 RECORD_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 MEDICATION_TYPES = (*RECORD_TYPES, "MedicationDispense")
+ORDERS = ("draft", "planned", "stop_draft")
 INJECTED = {"iv", "im", "sc", "intrathecal"}
 EVER = Window()
 
@@ -275,6 +276,11 @@ class Drug:
         return found
 
 
+def is_about_orders(pattern: Pattern) -> bool:
+    """Does nothing count but what is drafted or planned, so that a drug on record leaves the condition as it is?"""
+    return isinstance(pattern, Drug) and pattern.mode in ORDERS
+
+
 def _words(value: object) -> frozenset[str]:
     raw = [value] if isinstance(value, str) else value
     if not isinstance(raw, list) or not all(isinstance(word, str) for word in raw):
@@ -286,7 +292,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     """Build a therapy condition from its table; raises PatternError."""
     raw = table[mode]
     names = context.names(raw)
-    types: tuple[str, ...] = () if mode in {"draft", "planned", "stop_draft"} else RECORD_TYPES
+    types: tuple[str, ...] = () if mode in ORDERS else RECORD_TYPES
     if mode in {"med_tail", "given"}:
         types = MEDICATION_TYPES
     bounds = []

@@ -60,7 +60,7 @@ class RecordIndex:
 
     __slots__ = (
         "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "drafted", "events",
-        "medications", "observations", "onsets", "ordered", "record", "relatives", "renewed", "same", "seen", "weights",
+        "medications", "observations", "onsets", "ordered", "orders", "record", "relatives", "renewed", "same", "seen", "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
@@ -104,6 +104,11 @@ class RecordIndex:
             self.relatives,
             *(event.reasons for event in record.events if event.origin is not Origin.RECORD),
         )
+        self.orders: frozenset[str] = frozenset().union(
+            *(fact.concepts for fact in record.medications if fact.origin is not Origin.RECORD),
+            *(event.concepts | event.reasons for event in record.events if event.origin is not Origin.RECORD),
+        )
+        """What is drafted or planned, and why."""
 
     @staticmethod
     def pick(table: Table[T], names: frozenset[str]) -> Sequence[T]:

@@ -32,9 +32,13 @@ def test_every_clause_is_in_exactly_one_chunk(clauses: list[Clause]) -> None:
 def test_the_limits_of_the_c_core_are_far(clauses: list[Clause]) -> None:
     for chunk in cut(list(enumerate(clauses))).chunks:
         reads = Counter(condition for step in chunk.steps for condition in step.conditions)
-        assert len(reads) <= 250, "511 branches under one node hang"
-        assert max(reads.values()) <= 50, "256 rules on one condition crash, 64 nodes matched by one fact fail"
-        assert max(len(step.conditions) for step in chunk.steps) <= CONDITIONS <= 16, "17 facts in one match fail"
+        assert len(reads) <= 250, "254 properties of a fact fail"
+        assert len(chunk.steps) <= 50, (
+            "511 branches under one node hang, 256 rules on one condition crash, 64 nodes matched by one fact fail"
+        )
+        assert max(len(step.conditions) for step in chunk.steps) <= CONDITIONS <= 30, (
+            "33 expressions in one rule fail; two hold the others together"
+        )
         assert all(len(step.conditions) == len(set(step.conditions)) > 0 for step in chunk.steps)
         assert set(chunk.conditions) == set(reads)
 
@@ -49,7 +53,7 @@ def test_producers_come_before_their_readers() -> None:
 def test_no_two_clauses_of_a_program_share_a_helper() -> None:
     layers = [cut(list(enumerate(CASES["long clauses"]))), cut(list(enumerate(CASES["long clauses"], len(CASES["long clauses"]))))]
     heads = [step.head for layer in layers for chunk in layer.chunks for step in chunk.steps if step.clause is None]
-    assert len(heads) == len(set(heads)) == 2 * 30 * 8
+    assert len(heads) == len(set(heads)) == 2 * 30 * 3
     assert not any(isinstance(head, str) or head == ALWAYS for head in heads)
 
 
