@@ -42,7 +42,7 @@ class Dismissals:
 
     def covers(self, one: Group) -> bool:
         """Whether a card that says just this was dismissed, not too long ago."""
-        return self.keys is not None and fingerprint(self.keys, one.identity) in self.held
+        return bool(self.held) and self.keys is not None and fingerprint(self.keys, one.identity) in self.held
 
     def has_told(self, gaps: str) -> bool:
         """Whether a dismissed card had told these gaps."""

@@ -11,6 +11,7 @@ from rules.facts import Presence
 from rules.findings import Because, ChainStep, NotChecked
 from rules.model import All, Any_, AtLeast, Derived, Leaf, Node, Not
 from rules.patterns import Support
+from rules.patterns.base import any_of, both
 from rules.world import World
 
 __all__ = ["Explainer", "Reasons", "named"]
@@ -57,11 +58,9 @@ class Explainer:
                 inner = self.truth(part, world)
                 return None if inner is None else not inner
             case All(parts):
-                values = [self.truth(part, world) for part in parts]
-                return False if False in values else (None if None in values else True)
+                return both(self.truth(part, world) for part in parts)
             case Any_(parts):
-                values = [self.truth(part, world) for part in parts]
-                return True if True in values else (None if None in values else False)
+                return any_of(self.truth(part, world) for part in parts)
             case AtLeast(count, parts):
                 values = [self.truth(part, world) for part in parts]
                 if values.count(True) >= count:
