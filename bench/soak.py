@@ -2,6 +2,9 @@
 
 Every patient is asked about alone first. Later answers must be the same but for the uuids: an answer of another chart, or with another
 patient's id, counts as mixed up.
+
+What the last tenth takes against the first says as much about the machine, an hour later, as about the process. So in the end a new
+process is asked the same, a few hundred calls in turns with the old one: what still differs is age.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from bench.wire import Call, Timing, closed_loop
 __all__ = ["soak"]
 
 UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TURN = 500  # calls of one process before the other has its turn
 PATIENT = re.compile(rb"soak-\d{4}")
 
 
@@ -33,8 +37,29 @@ def _run(server: Running, asked: Sequence[tuple[str, Call]], expected: Sequence[
     return asyncio.run(closed_loop(server.port, order(), connections, right))
 
 
+def _beside_a_new_one(
+    old: Running, asked: Sequence[tuple[str, Call]], expected: Sequence[bytes], calls: int, connections: int
+) -> tuple[Timing, Timing]:
+    """So many calls of the old process and as many of a new one, warm as the old one was, in turns."""
+    aged, fresh = Timing(), Timing()
+    with running() as young:
+        asyncio.run(closed_loop(young.port, [call for _, call in asked], 1, _answered))
+        for first in range(0, calls, TURN):
+            for server, timing in ((old, aged), (young, fresh)):
+                found = _run(server, asked, expected, first, min(TURN, calls - first), connections)
+                timing.seconds += found.seconds
+                timing.failed += found.failed
+    return aged, fresh
+
+
+def _answered(_number: int, status: int, _body: bytes) -> bool:
+    return status == 200
+
+
 def soak(calls: int, connections: int = 8) -> dict[str, float]:
-    """Calls, wrong answers, MB of memory and p99 in ms of the first and last tenth; `growth_mb` is from the end of the first tenth."""
+    """Calls, wrong answers, MB of memory and p99 in ms of the first and last tenth; `growth_mb` is from the end of the first tenth.
+
+    `p99_ms_aged` and `p99_ms_fresh` are of this process and a new one in turns."""
     asked = [(who, Call(f"/cds-services/neuromuscular-{hook}", body)) for hook, who, body in everybody()]
     expected: list[bytes] = []
 
@@ -54,6 +79,10 @@ def soak(calls: int, connections: int = 8) -> dict[str, float]:
             print(
                 f"  {(number + 1) * step:>7} calls, {wrong} wrong, {memory[-1]:.1f} MB, p99 {slow[-1]:.0f} ms", file=sys.stderr, flush=True
             )
+        aged, fresh = _beside_a_new_one(server, asked, expected, step, connections)
+        wrong += aged.failed + fresh.failed
+        old, new = aged.percentile(0.99), fresh.percentile(0.99)
+        print(f"  in turns with a new process: p99 {old:.0f} ms, of the new one {new:.0f} ms", file=sys.stderr, flush=True)
     return {"calls": step * 10, "connections": connections, "different_calls": len(asked), "wrong": wrong, "memory_mb_first": memory[0],
             "memory_mb_last": memory[-1], "growth_mb": memory[-1] - memory[0], "p99_ms_first": slow[0], "p99_ms_last": slow[-1],
-            "p99_last_by_first": slow[-1] / slow[0]}  # fmt: skip
+            "p99_last_by_first": slow[-1] / slow[0], "p99_ms_aged": old, "p99_ms_fresh": new, "p99_aged_by_fresh": old / new}  # fmt: skip
