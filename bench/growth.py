@@ -21,7 +21,7 @@ from bench.patients import cases, view
 from bench.plot import plot
 from bench.report import IMAGES, PAGE, page, save
 from bench.server import running
-from bench.wire import Call, closed_loop
+from bench.wire import Call, answered, closed_loop
 from rules.compile import compile_rules
 from rules.engine import build_engine
 from rules.engine.interface import Budget
@@ -156,17 +156,13 @@ def with_connections(calls: int) -> dict[str, float]:
     call = Call(f"/cds-services/neuromuscular-{hook}", body)
     found: dict[str, float] = {}
     with running() as server:
-        asyncio.run(closed_loop(server.port, [call] * 50, 1, _ok))
+        asyncio.run(closed_loop(server.port, [call] * 50, 1, answered))
         for connections in CONNECTIONS:
             before, many_calls = server.cpu_s, max(calls, connections * 2)
-            timing = asyncio.run(closed_loop(server.port, [call] * many_calls, connections, _ok))
+            timing = asyncio.run(closed_loop(server.port, [call] * many_calls, connections, answered))
             found[str(connections)] = (server.cpu_s - before) * 1000 / max(1, many_calls - timing.failed)
             print(f"{connections} connections: {found[str(connections)]:.2f} ms, {timing.failed} of {many_calls} refused", flush=True)
     return found
-
-
-def _ok(_number: int, status: int, _body: bytes) -> bool:
-    return status == 200
 
 
 def exponent(row: Mapping[str, float]) -> float:

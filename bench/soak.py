@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.patients import everybody
 from bench.server import Running, running
-from bench.wire import Call, Timing, closed_loop
+from bench.wire import Call, Timing, answered, closed_loop
 
 __all__ = ["soak"]
 
@@ -43,17 +43,13 @@ def _beside_a_new_one(
     """So many calls of the old process and as many of a new one, warm as the old one was, in turns."""
     aged, fresh = Timing(), Timing()
     with running() as young:
-        asyncio.run(closed_loop(young.port, [call for _, call in asked], 1, _answered))
+        asyncio.run(closed_loop(young.port, [call for _, call in asked], 1, answered))
         for first in range(0, calls, TURN):
             for server, timing in ((old, aged), (young, fresh)):
                 found = _run(server, asked, expected, first, min(TURN, calls - first), connections)
                 timing.seconds += found.seconds
                 timing.failed += found.failed
     return aged, fresh
-
-
-def _answered(_number: int, status: int, _body: bytes) -> bool:
-    return status == 200
 
 
 def soak(calls: int, connections: int = 8) -> dict[str, float]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bench.patients import cases
 from bench.server import running
-from bench.wire import Call, closed_loop
+from bench.wire import Call, answered, closed_loop
 from rules.knowledge import HERE, Knowledge
 from rules.terminology import Terminology
 
@@ -25,7 +25,7 @@ def start(rounds: int = 3) -> dict[str, float]:
     for _ in range(rounds):
         began = time.perf_counter()
         with running() as server:
-            asyncio.run(closed_loop(server.port, [call], 1, lambda _number, status, _body: status == 200))
+            asyncio.run(closed_loop(server.port, [call], 1, answered))
             seconds.append(time.perf_counter() - began)
             memory.append(server.memory_mb)
     codes = _cpu(lambda: Terminology.load(CODES))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["Call", "Timing", "answer", "at_rate", "closed_loop"]
+__all__ = ["Call", "Timing", "answer", "answered", "at_rate", "closed_loop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
 
 Check = Callable[[int, int, bytes], bool]
 """Number of the call, status, body: is the answer right?"""
+
+
+def answered(_number: int, status: int, _body: bytes) -> bool:
+    """Whether there is an answer at all, whatever it says."""
+    return status == 200
 
 
 async def closed_loop(port: int, calls: Iterable[Call], connections: int, check: Check) -> Timing:

@@ -10,12 +10,11 @@ from rules.engine.interface import ORDINARY, Budget
 from rules.facts import Presence, Record
 from rules.model import Leaf
 from rules.patterns import Pattern, RecordIndex, Verdict
-from rules.patterns.base import ABSENT
+from rules.patterns.base import ABSENT, PRESENT
 from rules.patterns.drugs import is_about_orders
 
 __all__ = ["Matched", "Matcher"]
 
-PRESENT = Verdict(Presence.PRESENT)
 CHECKED_EVERY = 16  # conditions between two looks at the clock
 
 

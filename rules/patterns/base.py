@@ -13,6 +13,7 @@ from rules.terminology import Terminology
 
 __all__ = [
     "ABSENT",
+    "PRESENT",
     "Context",
     "Names",
     "Pattern",
@@ -55,6 +56,7 @@ class Verdict:
 
 
 ABSENT = Verdict(Presence.ABSENT)
+PRESENT = Verdict(Presence.PRESENT)
 
 
 def gaps(index: RecordIndex, types: tuple[str, ...]) -> tuple[NotChecked, ...]:

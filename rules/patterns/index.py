@@ -95,6 +95,11 @@ class RecordIndex:
         self.drafted = tuple(event for event in record.events if event.origin is Origin.DRAFT)
         self.allergies = Table(record.allergies)
         self.relatives = Table(record.relatives)
+        self.orders: frozenset[str] = frozenset().union(
+            *(fact.concepts for fact in record.medications if fact.origin is not Origin.RECORD),
+            *(event.concepts | event.reasons for event in record.events if event.origin is not Origin.RECORD),
+        )
+        """What is drafted or planned, and why."""
         self.concepts: frozenset[str] = frozenset().union(
             self.conditions,
             self.medications,
@@ -102,13 +107,8 @@ class RecordIndex:
             self.events,
             self.allergies,
             self.relatives,
-            *(event.reasons for event in record.events if event.origin is not Origin.RECORD),
+            self.orders,
         )
-        self.orders: frozenset[str] = frozenset().union(
-            *(fact.concepts for fact in record.medications if fact.origin is not Origin.RECORD),
-            *(event.concepts | event.reasons for event in record.events if event.origin is not Origin.RECORD),
-        )
-        """What is drafted or planned, and why."""
 
     @staticmethod
     def pick(table: Table[T], names: frozenset[str]) -> Sequence[T]:

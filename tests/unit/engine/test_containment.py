@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[3]
 FUNCTIONS = {"assert_fact", "complete_and_start_action", "create_ruleset", "delete_ruleset", "delete_state", "start_action_for_state"}
 CONDITION = re.compile(r"c\d{1,3}")
 WIDE = program(
-    [clause(f"c{n}", f"h{n}", " ".join(f"p{n}-{m}" for m in range(30)), unless="x y", open_="z") for n in range(40)],
-    [clause(f"d{n}", f"i{n}", f"h{n} popular", unless=f"h{n + 1}") for n in range(39)],
+    [clause(f"c{n}", f"h{n}", " ".join(f"p{n}-{m}" for m in range(30)), unless="x y", open_="z") for n in range(100)],
+    [clause(f"d{n}", f"i{n}", f"h{n} popular", unless=f"h{n + 1}") for n in range(99)],
     [clause(f"e{n}", "one", "popular") for n in range(600)],
 )
 
@@ -61,7 +61,7 @@ def test_rulesets_are_small_and_have_conditions_of_one_form_and_no_negation(monk
 
     monkeypatch.setattr("rules.engine.ruleset.core", Watched())
     DurableEngine(WIDE)
-    assert len(made) >= 30
+    assert len(made) >= 40
     for rules in made:
         assert rules.pop("$boot") == {"all": [{"m": {"boot": 1}}]}
         assert 1 <= len(rules) <= 64
@@ -92,7 +92,7 @@ def test_facts_come_one_by_one_each_once_in_one_form(monkeypatch: pytest.MonkeyP
 
     engine = DurableEngine(WIDE)
     monkeypatch.setattr("rules.engine.ruleset.core", Watched())
-    run(engine, " ".join(f"p{n}-{m}" for n in range(40) for m in range(30)) + " popular", "z")
+    run(engine, " ".join(f"p{n}-{m}" for n in range(100) for m in range(30)) + " popular", "z")
     assert given
     assert len(given) == len(set(given)), "a fact that came twice would be refused as already seen"
     for _, fact in given:
