@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rules.compile import Compiled
+from rules.engine.differing import Differing
 from rules.engine.interface import ORDINARY, Budget, Engine
 from rules.explain import Explainer
 from rules.facts import Record
@@ -50,4 +51,4 @@ class Evaluator:
         """Match, then chain."""
         matched = self.matcher.match(record, budget)
         outcome = self.engine.run(matched.sure, matched.possible, budget)
-        return World(record, matched.verdicts, outcome.sure, outcome.possible)
+        return World(record, matched.verdicts, Differing.of(outcome.sure), Differing.of(outcome.possible))

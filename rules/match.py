@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rules.engine.differing import Differing
 from rules.engine.interface import ORDINARY, Budget
 from rules.facts import Presence, Record
 from rules.model import Leaf
@@ -55,7 +56,7 @@ class Matcher:
                 table.setdefault(concept, []).append(number)
             for name in one.pattern.reads:
                 self.by_type.setdefault(name, []).append(number)
-        self._blank = self._nothing()
+        self._quiet, self._quietly_sure, self._quietly_possible = self._nothing()
 
     def match(self, record: Record, budget: Budget = ORDINARY) -> Matched:
         """Judge the conditions that the record can touch; the others are as on a blank record. Raises EngineError("deadline")."""
@@ -72,31 +73,31 @@ class Matcher:
 
     def _judge(self, reached: set[int], unread: set[int], index: RecordIndex, budget: Budget) -> Matched:
         """Match the conditions that were `reached`; of the `unread` ones the record has no concept, and not all of it could be read."""
-        verdicts = _Verdicts(self._blank.verdicts)
-        touched: list[str] = []
-        present: list[str] = []
-        unknown: list[str] = []
+        verdicts = _Verdicts(self._quiet)
+        touched: set[str] = set()
+        present: set[str] = set()
+        unknown: set[str] = set()
         for count, number in enumerate((*reached, *unread)):
             one = self.asked[number]
             if not count % CHECKED_EVERY:
                 budget.check()
             base = one.pattern.match(index) if count < len(reached) else one.pattern.quiet(index)
-            touched += one.props
+            touched.update(one.props)
             for leaf, prop in one.leaves:
                 verdict = verdicts[leaf] = _answered(base, leaf.answers) if leaf.answers else base
                 if verdict.presence is Presence.PRESENT:
-                    present.append(prop)
+                    present.add(prop)
                 elif verdict.presence is Presence.UNKNOWN:
-                    unknown.append(prop)
-        sure, possible = set(self._blank.sure), set(self._blank.possible)
+                    unknown.add(prop)
+        sure, possible = Differing(self._quietly_sure), Differing(self._quietly_possible)
         for world in (sure, possible):
-            world.difference_update(touched)
-            world.update(present)
-        possible.update(unknown)
+            world.drop(touched)
+            world.take(present)
+        possible.take(unknown)
         return Matched(verdicts, sure, possible)
 
-    def _nothing(self) -> Matched:
-        """Verdicts of all coded conditions on a completely read record that holds none of their concepts."""
+    def _nothing(self) -> tuple[dict[Leaf, Verdict], frozenset[str], frozenset[str]]:
+        """Verdicts of all coded conditions on a completely read record without any of their concepts; what is sure then, and possible."""
         index = RecordIndex(Record(as_of=datetime(2000, 1, 1, tzinfo=UTC), hook=""))
         verdicts: dict[Leaf, Verdict] = {}
         held: list[tuple[str, Presence]] = []
@@ -107,7 +108,7 @@ class Matcher:
                     verdicts[leaf] = _answered(quiet, leaf.answers)
                     held.append((prop, verdicts[leaf].presence))
         sure = frozenset(prop for prop, presence in held if presence is Presence.PRESENT)
-        return Matched(verdicts, sure, sure | {prop for prop, presence in held if presence is Presence.UNKNOWN})
+        return verdicts, sure, sure | {prop for prop, presence in held if presence is Presence.UNKNOWN}
 
 
 class _Verdicts(dict[Leaf, Verdict]):

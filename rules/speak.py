@@ -68,6 +68,7 @@ class Speaker:
         self.voices = [(rule, self.branches(rule)) for rule in self.rules]
         self.hooks: dict[str, tuple[tuple[Rule, tuple[Voice, ...], bool], ...]] = {}
         self.places: dict[str, dict[str, int]] = {}
+        self.includes: dict[str, frozenset[str]] = {}
 
     def branches(self, rule: Rule) -> tuple[Voice, ...]:
         """The branches of a rule that may speak."""
@@ -81,7 +82,9 @@ class Speaker:
         noted: dict[NotChecked, None] = {}
         rules, places = self.speaking(hook), self.places[hook]
         watched = next((medicines for fact, medicines in self.unasked.items() if fact in world.sure), None)
-        for rule, voices, borrowed in [rules[place] for place in sorted({places[include] for include in places.keys() & world.possible})]:
+        for rule, voices, borrowed in [
+            rules[place] for place in sorted({places[include] for include in world.possible.among(self.includes[hook])})
+        ]:
             budget.check()
             finding, missing = self.finding(rule, voices, world)
             if finding is None:
@@ -105,6 +108,7 @@ class Speaker:
                 if hook in rule.hooks or borrowed or viewed:
                     found.append((rule, voices, borrowed))
             self.places[hook] = {include: place for place, (_, voices, _) in enumerate(found) for _, include, _ in voices}
+            self.includes[hook] = frozenset(self.places[hook])
             self.hooks[hook] = tuple(found)
         return self.hooks[hook]
 

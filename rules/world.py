@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rules.engine.differing import Differing
 from rules.facts import Record
 from rules.model import Leaf, Node
 from rules.patterns import Verdict
@@ -22,13 +23,14 @@ class World:
 
     record: Record
     verdicts: Mapping[Leaf, Verdict]
-    sure: Set[str]
-    possible: Set[str]
+    sure: Differing[str]
+    possible: Differing[str]
     known: dict[int, tuple[Node, bool | None]] = field(default_factory=dict, compare=False, repr=False)
     weak: dict[tuple[int, object], tuple[Node, bool]] = field(default_factory=dict, compare=False, repr=False)
 
     def truth(self, proposition: str) -> bool | None:
         """True when sure, None when only possible, else False."""
-        if proposition in self.sure:
+        sure, possible = self.sure, self.possible
+        if (proposition in sure.base) is not (proposition in sure.changed):
             return True
-        return None if proposition in self.possible else False
+        return None if (proposition in possible.base) is not (proposition in possible.changed) else False

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
+from rules.engine.background import Bases
 from rules.engine.checked import CheckedEngine
 from rules.engine.interface import Engine, Facts, Program
 from rules.engine.reference import ReferenceEngine
@@ -27,5 +28,6 @@ def build_engine(
         raise RuntimeError('durable_rules does not run on Python 3.13 or newer: choose the engine "reference"')
     from rules.engine.durable import DurableEngine  # noqa: PLC0415  (absent on newer Pythons)
 
-    durable = DurableEngine(program, watchdog, typical)
-    return durable if kind == "durable" else CheckedEngine(ReferenceEngine(program, typical), durable)
+    bases = Bases()
+    durable = DurableEngine(program, watchdog, typical, bases)
+    return durable if kind == "durable" else CheckedEngine(ReferenceEngine(program, typical, bases), durable)

@@ -9,7 +9,7 @@ from collections.abc import Set
 from dataclasses import replace
 from typing import Literal
 
-from rules.engine.interface import Budget, Engine, EngineError, Outcome
+from rules.engine.interface import Budget, Engine, EngineError, FactsError, Outcome
 
 __all__ = ["CheckedEngine"]
 
@@ -25,10 +25,8 @@ class CheckedEngine:
         self._other = other
 
     def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
-        """Chain forward twice. Raises EngineError: difference (names the clauses), crash, or what a back-end raised; ValueError when `sure`
+        """Chain forward twice. Raises EngineError: difference (names the clauses), crash, or what a back-end raised; FactsError when `sure`
         is not a subset of `possible`."""
-        if not sure <= possible:
-            raise ValueError("sure must be a subset of possible")
         budget = replace(budget, until=budget.ends)
         expected = _run(self._reference, sure, possible, budget)
         actual = _run(self._other, sure, possible, budget)
@@ -42,7 +40,7 @@ class CheckedEngine:
 def _run(engine: Engine, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
     try:
         return engine.run(sure, possible, budget)
-    except EngineError:
+    except (EngineError, FactsError):
         raise
     except Exception as error:  # noqa: BLE001  (no failure of any kind may pass as an answer)
         raise EngineError("crash", f"{engine.name} ended with {type(error).__name__}") from None

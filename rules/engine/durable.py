@@ -15,9 +15,11 @@ from threading import Lock
 from time import monotonic
 from typing import Literal, cast
 
-from rules.engine.background import NOTHING, Background, Backgrounds
+from rules.engine.background import NOTHING, Background, Backgrounds, Bases, Listening
 from rules.engine.chunks import ALWAYS, Chunk, Condition, Layer, Name, Step, cut, ranks
+from rules.engine.differing import Differing
 from rules.engine.interface import Budget, EngineError, Facts, Outcome, Program, ProgramError
+from rules.engine.net import Net
 from rules.engine.ruleset import Ruleset, Session
 
 __all__ = ["WATCHDOG_S", "DurableEngine"]
@@ -34,11 +36,12 @@ class DurableEngine:
 
     name: Literal["durable"] = "durable"
 
-    def __init__(self, program: Program, watchdog: bool = False, typical: Sequence[Facts] = ()) -> None:
-        """Load the program and try out every ruleset. Raises ProgramError.
+    def __init__(self, program: Program, watchdog: bool = False, typical: Sequence[Facts] = (), bases: Bases | None = None) -> None:
+        """Load the program and try out every ruleset. Raises ProgramError, FactsError.
 
         With `watchdog`, a run stuck in the C core WATCHDOG_S beyond its budget ends the process, stack frames (no values) on stderr; only
-        one engine of a process may have it. `typical` are facts as many runs have them; they make runs like them cheaper, no different."""
+        one engine of a process may have it. `typical` are facts as many runs have them; they make runs like them cheaper, no different.
+        `bases` are shared with the engine that this one is compared with."""
         program.check()
         self._ids = tuple(clause.id for clauses in program.passes for clause in clauses)
         self._lock = Lock()
@@ -54,9 +57,10 @@ class DurableEngine:
                 layers.append((layer, [self._load(chunk, helpers) for chunk in layer.chunks]))
             first += len(clauses)
         self._net = Net(layers)
+        self._listening: Listening[Name] = {}
         self._backgrounds: Backgrounds[Name] = Backgrounds()
         for facts in typical or (NOTHING,):
-            self._backgrounds.add(self._settled(facts))
+            self._settle(facts, bases or Bases())
 
     def _load(self, chunk: Chunk, helpers: Iterator[int]) -> Ruleset:
         """A step has the number of its clause; a helper has one beyond all clauses."""
@@ -67,38 +71,38 @@ class DurableEngine:
             raise ProgramError(f"clause {clause} or one near it: durable_rules does not load it ({error})") from error
         return self._loaded[-1]
 
-    def _settled(self, facts: Facts) -> Background[Name]:
+    def _settle(self, facts: Facts, bases: Bases) -> None:
         """Solve for typical facts; from the second on, from the nearest that is there."""
-        run = _Run(self._net, facts, Budget(10**6, 10**6, 60.0))
-        known = self._backgrounds
-        first = known.all[0].facts if known.all else facts
-        run.solve(known.nearest(*facts) if known.all else None)
-        apart = facts[0] ^ first[0], facts[1] ^ first[1]
-        held = frozenset(run.sure), frozenset(run.possible)
-        return Background(facts, apart, held, (frozenset(run.fired), frozenset(run.fired_possible)))
+        is_first = not self._backgrounds.all
+        run = _Run(self._net, self._listening, facts, Budget(10**6, 10**6, 60.0))
+        run.solve(None if is_first else self._backgrounds.nearest(*facts))
+        listening = self._net.listening(run.sure, run.possible, run.fired_possible)
+        if is_first:
+            self._listening, listening = listening, {}
+        beside = run.sure.among(self._net.unnamed), run.possible.among(self._net.unnamed)
+        sure, possible = run.named()
+        held = bases.whole(sure), bases.whole(possible)
+        fired = bases.whole(run.fired), bases.whole(run.fired_possible)
+        self._backgrounds.add(Background(facts, held, fired, listening, beside))
 
     def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
-        """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); ValueError when `sure` is not a subset of `possible`."""
-        if not sure <= possible:
-            raise ValueError("sure must be a subset of possible")
-        run = _Run(self._net, (sure, possible), budget)
+        """Chain forward. Raises EngineError (budget, deadline, crash, poisoned); FactsError when `sure` is not a subset of `possible`."""
+        start = self._backgrounds.nearest(sure, possible)
+        run = _Run(self._net, self._listening, (sure, possible), budget)
         seconds = max(0.0, budget.left)
         if not self._lock.acquire(timeout=seconds):
             raise EngineError("deadline", f"waited {seconds:.1f} s for other runs")
         try:
             if self._poisoned:
                 raise EngineError("poisoned", "durable_rules failed in an earlier run; restart the process")
-            self._solve(run, self._backgrounds.nearest(sure, possible), seconds + WATCHDOG_S)
+            self._solve(run, start, seconds + WATCHDOG_S)
         finally:
             self._lock.release()
-        run.sure -= self._net.unnamed
-        run.possible -= self._net.unnamed
-        run.fired -= self._net.helpers
-        run.fired_possible -= self._net.helpers
-        run.check(len(run.possible))
+        named, possibly = run.named()
+        run.check(len(possibly))
         return Outcome(
-            sure=cast("set[str]", run.sure),
-            possible=cast("set[str]", run.possible),
+            sure=named,
+            possible=possibly,
             numbers=run.fired,
             numbers_possible=run.fired_possible,
             ids=self._ids,
@@ -123,51 +127,29 @@ class DurableEngine:
         return tuple(self._ids[number] for number in ruleset.numbers.values() if number < len(self._ids)) if ruleset else ()
 
 
-class Net:
-    """How the steps of all layers hang together: where each stands (layer, chunk), who concludes a name, and who has a condition of any
-    kind on it, by layer."""
-
-    def __init__(self, layers: Sequence[tuple[Layer, list[Ruleset]]]) -> None:
-        self.layers = layers
-        self.steps: dict[int, Step] = {}
-        self.home: dict[int, int] = {}
-        self.members: list[tuple[int, ...]] = []
-        self.makers: dict[Name, list[int]] = {}
-        readers: dict[Name, dict[int, list[int]]] = {}
-        self.heads: dict[int, Name] = {}
-        for number, (layer, rulesets) in enumerate(layers):
-            self.members.append(tuple(at for ruleset in rulesets for at in ruleset.numbers.values()))
-            for index, (chunk, ruleset) in enumerate(zip(layer.chunks, rulesets, strict=True)):
-                for at, step in zip(ruleset.numbers.values(), chunk.steps, strict=True):
-                    self.steps[at], self.home[at], self.heads[at] = step, index, step.head
-                    self.makers.setdefault(step.head, []).append(at)
-                    for name in {name for _, name in step.conditions}:
-                        readers.setdefault(name, {}).setdefault(number, []).append(at)
-        self.chained: list[dict[Name, list[int]]] = [
-            {head: readers[head][number] for head in {self.heads[at] for at in members} if number in readers.get(head, ())}
-            for number, members in enumerate(self.members)
-        ]
-        """By layer: its steps that read a head of the same layer (helpers and rings), by head."""
-        self.shared = frozenset(head for head, found in self.makers.items() if len(found) > 1)
-        self.readers = {name: tuple((number, tuple(steps)) for number, steps in found.items()) for name, found in readers.items()}
-        self.helpers = frozenset(at for at, step in self.steps.items() if step.clause is None)
-        self.unnamed: frozenset[Name] = frozenset({ALWAYS, *(head for head in self.makers if not isinstance(head, str))})
-
-
 class _Run:
-    """One evaluation: what holds in each world and which steps fired so far."""
+    """One evaluation: what holds in each world and which steps fired so far, as they differ from a typical patient."""
 
-    def __init__(self, net: Net, facts: Facts, budget: Budget) -> None:
-        self.sure: set[Name] = set()
-        self.possible: set[Name] = set()
-        self.fired: set[int] = set()
-        self.fired_possible: set[int] = set()
+    def __init__(self, net: Net, listening: Listening[Name], facts: Facts, budget: Budget) -> None:
+        self.sure: Differing[Name] = Differing(frozenset())
+        self.possible: Differing[Name] = Differing(frozenset())
+        self.fired: Differing[int] = Differing(frozenset())
+        self.fired_possible: Differing[int] = Differing(frozenset())
         self.current: Ruleset | None = None
         self._net = net
-        self._facts = facts
+        self._listening: tuple[Listening[Name], ...] = (listening,)
+        self._facts: tuple[Differing[Name], Differing[Name]] = Differing.of(facts[0]), Differing.of(facts[1])
         self._budget = budget
         self._deadline = budget.ends
         self._waiting: dict[int, set[int]] = {}
+
+    def named(self) -> tuple[Differing[str], Differing[str]]:
+        """Leave what has a name in the program; what of that is sure, and what is possible."""
+        self.sure.drop(self._net.unnamed)
+        self.possible.drop(self._net.unnamed)
+        self.fired.drop(self._net.helpers)
+        self.fired_possible.drop(self._net.helpers)
+        return cast("Differing[str]", self.sure), cast("Differing[str]", self.possible)
 
     def check(self, facts: int | None = None) -> None:
         """Stop at the limits of the budget; those of facts and firings are for what holds in the end."""
@@ -181,7 +163,7 @@ class _Run:
     def solve(self, start: tuple[Background[Name], Set[str]] | None) -> None:
         """Work out layer by layer what is other than in a background, given with the facts that differ; all of it without one."""
         if start is None:
-            self.sure, self.possible = {*self._facts[0], ALWAYS}, {*self._facts[1], ALWAYS}
+            self.sure, self.possible = (Differing(frozenset({*facts, ALWAYS})) for facts in self._facts)
             self._waiting = {layer: set(steps) for layer, steps in enumerate(self._net.members)}
         else:
             self._begin(*start)
@@ -193,41 +175,42 @@ class _Run:
 
     def _begin(self, start: Background[Name], differing: Set[str]) -> None:
         """Take over what holds in `start`, with these facts in place of its own; what a step concluded stays."""
-        self.sure, self.possible = set(start.held[0]), set(start.held[1])
-        self.sure -= differing
-        self.sure |= self._facts[0] & differing
-        self.possible -= differing
-        self.possible |= self._facts[1] & differing
-        self.fired, self.fired_possible = set(start.fired[0]), set(start.fired[1])
+        self.sure, self.possible = Differing(start.held[0], start.beside[0]), Differing(start.held[1], start.beside[1])
+        self.fired, self.fired_possible = Differing(start.fired[0]), Differing(start.fired[1])
+        self._listening += (start.listening,)
+        for world, facts in ((self.sure, self._facts[0]), (self.possible, self._facts[1])):
+            world.drop(differing)
+            world.take(facts.among(differing))
         for name in differing & self._net.makers.keys():
             self._conclude(name)
-        for name in differing & self._net.readers.keys():
+        for name in differing:
             self._wake(name, -1)
 
     def _conclude(self, name: Name) -> None:
         """A name holds when a step that fired concludes it."""
         for maker in self._net.makers.get(name, ()):
             if maker in self.fired:
-                self.sure.add(name)
+                self.sure.put(name, True)
             if maker in self.fired_possible:
-                self.possible.add(name)
+                self.possible.put(name, True)
 
     def _wake(self, name: Name, layer: int) -> None:
-        """The steps of later layers that read `name` are in question."""
-        for number, steps in self._net.readers.get(name, ()):
-            if number > layer:
-                self._waiting.setdefault(number, set()).update(steps)
+        """The steps of later layers that listen to `name` are in question."""
+        for listening in self._listening:
+            for at in listening.get(name, ()):
+                number = self._net.layer[at]
+                if number > layer:
+                    self._waiting.setdefault(number, set()).add(at)
 
     def _settle(self, number: int, layer: Layer, rulesets: list[Ruleset], steps: set[int]) -> None:
         """Take back what these steps concluded and let durable_rules conclude it again; wake those that read what changed."""
         heads = self._reach(number, steps)
-        before = self.sure & heads, self.possible & heads
-        self.fired -= steps
-        self.fired_possible -= steps
-        self.sure -= heads
-        self.possible -= heads
-        self.sure |= self._facts[0] & heads
-        self.possible |= self._facts[1] & heads
+        before = self.sure.among(heads), self.possible.among(heads)
+        self.fired.drop(steps)
+        self.fired_possible.drop(steps)
+        for world, facts in ((self.sure, self._facts[0]), (self.possible, self._facts[1])):
+            world.drop(heads)
+            world.take(facts.among(heads))
         for head in heads & self._net.shared:
             self._conclude(head)
         asked: dict[int, dict[Condition, None]] = {}
@@ -236,7 +219,7 @@ class _Run:
             if self._could_fire(step, heads):
                 asked.setdefault(self._net.home[at], {}).update(dict.fromkeys(step.conditions))
         self._chain(layer, rulesets, asked)
-        for head in (before[0] ^ self.sure & heads) | (before[1] ^ self.possible & heads):
+        for head in (before[0] ^ self.sure.among(heads)) | (before[1] ^ self.possible.among(heads)):
             self._wake(head, number)
 
     def _reach(self, number: int, steps: set[int]) -> set[Name]:
@@ -254,11 +237,13 @@ class _Run:
 
     def _could_fire(self, step: Step, heads: set[Name]) -> bool:
         """No reason known that it does not: what it needs is possible or may become so in this layer, what it forbids is not sure."""
+        sure, surely, possible, possibly = self.sure.base, self.sure.changed, self.possible.base, self.possible.changed
         for kind, name in step.conditions:
+            may = (name in possible) is not (name in possibly)
             if kind == "+":
-                if name not in self.possible and name not in heads:
+                if not may and name not in heads:
                     return False
-            elif name in self.sure or (kind == "?" and name not in self.possible):
+            elif (name in sure) is not (name in surely) or (kind == "?" and not may):
                 return False
         return True
 
@@ -291,17 +276,18 @@ class _Run:
 
     def _sorted(self, asked: Iterable[Condition]) -> tuple[list[Condition], list[Condition]]:
         """The conditions that are true in both worlds, and those that may be so in the possible one alone."""
-        sure, possible = self.sure, self.possible
+        sure, surely, possible, possibly = self.sure.base, self.sure.changed, self.possible.base, self.possible.changed
         now: list[Condition] = []
         later: list[Condition] = []
         for condition in asked:
             kind, name = condition
+            is_sure = (name in sure) is not (name in surely)
             if kind == "+":
-                (now if name in sure else later).append(condition)
-            elif name not in possible:
+                (now if is_sure else later).append(condition)
+            elif (name in possible) is (name in possibly):
                 if kind == "!":
                     now.append(condition)
-            elif name not in sure:
+            elif not is_sure:
                 (now if kind == "?" else later).append(condition)
         return now, later
 
@@ -314,11 +300,10 @@ class _Run:
             session.give(map(ruleset.says.__getitem__, said))
             for number in session.fired():
                 head = self._net.heads[number]
-                fired.add(number)
-                self.fired_possible.add(number)
-                if head not in world:
-                    world.add(head)
-                    self.possible.add(head)
+                fired.put(number, True)
+                self.fired_possible.put(number, True)
+                if world.put(head, True):
+                    self.possible.put(head, True)
                     news.add(head)
                 if ("+", head) in ruleset.says:
                     said["+", head] = None

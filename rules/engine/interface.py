@@ -19,7 +19,7 @@ from math import inf
 from time import monotonic
 from typing import Final, Protocol
 
-__all__ = ["ORDINARY", "Budget", "Clause", "Engine", "EngineError", "Facts", "Outcome", "Program", "ProgramError"]
+__all__ = ["ORDINARY", "Budget", "Clause", "Engine", "EngineError", "Facts", "FactsError", "Outcome", "Program", "ProgramError"]
 
 Facts = tuple[Set[str], Set[str]]
 """Propositions that are sure, and those that are possible: a superset."""
@@ -27,6 +27,10 @@ Facts = tuple[Set[str], Set[str]]
 
 class ProgramError(ValueError):
     """A program breaks the contract (negation in its own pass, duplicate clause id, too large); the message names the clause."""
+
+
+class FactsError(ValueError):
+    """What is sure is not all possible."""
 
 
 class EngineError(RuntimeError):
@@ -148,6 +152,6 @@ class Engine(Protocol):
     def run(self, sure: Set[str], possible: Set[str], budget: Budget) -> Outcome:
         """Chain forward from input propositions (`sure` must be a subset of `possible`).
 
-        Raises EngineError; never returns a partial outcome. Raises ValueError when `sure` is not a subset of `possible`.
+        Raises EngineError; never returns a partial outcome. Raises FactsError when `sure` is not a subset of `possible`.
         """
         ...

@@ -28,7 +28,7 @@ def main(cases: int = 1_000_000, seed: int = 1) -> int:
         rng = Random(name)  # noqa: S311  (not for secrets)
         program, names = random_program(rng)
         typical = tuple(random_facts(rng, names, number % 4))
-        reference, durable = ReferenceEngine(program), DurableEngine(program, typical=typical)
+        reference, durable = ReferenceEngine(program, typical if number % 8 > 3 else ()), DurableEngine(program, typical=typical)
         for sure, possible in random_facts(rng, names, FACTS):
             expected = reference.run(sure, possible, BUDGET)
             if durable.run(sure, possible, BUDGET) != expected:

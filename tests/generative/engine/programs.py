@@ -19,11 +19,11 @@ def random_program(rng: Random) -> tuple[Program, tuple[str, ...]]:
     """A program of up to four passes and the propositions worth giving as facts, some of which are conclusions too.
 
     Conclusions have several producers, passes have chains and are often larger than a ruleset; in half of the programs they have cycles. In
-    every fourth program half of the clauses read more facts than a match of durable_rules can hold.
+    every fourth program half of the clauses read more facts than a rule of durable_rules can ask for.
     """
     has_long = rng.randrange(4) == 0
     has_rings = bool(rng.getrandbits(1))
-    inputs = [f"i{n}" for n in range(rng.randint(16, 24) if has_long else rng.randint(1, 14))]
+    inputs = [f"i{n}" for n in range(rng.randint(32, 40) if has_long else rng.randint(1, 14))]
     earlier = list(inputs)
     given = list(inputs)
     passes: list[tuple[Clause, ...]] = []
@@ -32,7 +32,7 @@ def random_program(rng: Random) -> tuple[Program, tuple[str, ...]]:
         heads = [f"h{number}.{n}" for n in range(size // 2 + 1)]
         clauses = []
         for n in range(size):
-            long = rng.sample(inputs, rng.randint(11, 16)) if has_long and rng.getrandbits(1) else []
+            long = rng.sample(inputs, rng.randint(29, 32)) if has_long and rng.getrandbits(1) else []
             place = rng.randrange(len(heads))
             clauses.append(_clause(rng, f"c{number}.{n}", heads[place], heads if has_rings else heads[:place], earlier, long))
         passes.append(tuple(clauses))
@@ -54,9 +54,9 @@ def _clause(rng: Random, id_: str, head: str, beside: list[str], earlier: list[s
 
 
 def random_facts(rng: Random, names: tuple[str, ...], count: int) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
-    """`count` pairs (sure, possible), in turn few, half and nearly all of the names sure; half of the others are unknown."""
+    """`count` pairs (sure, possible), in turn few, half, most and nearly all of the names sure; half of the others are unknown."""
     for number in range(count):
-        one, two, three, four = (rng.getrandbits(len(names)) for _ in range(4))
-        bits = (one & two, one, one | two | three)[number % 3]
+        one, two, three, four, five = (rng.getrandbits(len(names)) for _ in range(5))
+        bits = (one & two, one, one | two | three, one | two | three | five | rng.getrandbits(len(names)))[number % 4]
         sure = frozenset(name for at, name in enumerate(names) if bits >> at & 1)
         yield sure, sure | frozenset(name for at, name in enumerate(names) if four >> at & 1)

@@ -9,7 +9,7 @@ import pytest
 
 from rules.engine import build_engine
 from rules.engine.background import NOTHING, Background, Backgrounds
-from rules.engine.interface import Facts
+from rules.engine.interface import Facts, FactsError
 from rules.engine.reference import ReferenceEngine
 from tests.unit.engine.back_ends import AMPLE, KINDS, Kind, clause, program
 
@@ -22,9 +22,9 @@ def facts(sure: str, unknown: str = "") -> Facts:
 
 
 def backgrounds(*typical: Facts) -> Backgrounds[str]:
-    first, known = typical[0], Backgrounds[str]()
+    known = Backgrounds[str]()
     for one in typical:
-        known.add(Background(one, (one[0] ^ first[0], one[1] ^ first[1]), (NONE, NONE), (frozenset(), frozenset())))
+        known.add(Background(one, (NONE, NONE), (frozenset(), frozenset())))
     return known
 
 
@@ -117,3 +117,22 @@ def test_what_typical_patients_conclude_does_not_stick_to_another(kind: Kind) ->
         engine = build_engine(kind, RULES, typical=[EVERYONE[at], EVERYONE[at - 7], EVERYONE[at - 13]])
         for own in EVERYONE:
             assert engine.run(*own, AMPLE) == alone.run(*own, AMPLE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_typical_patient_for_whom_something_is_sure_and_not_possible_is_refused(kind: Kind) -> None:
+    for typical in ([(frozenset("a"), NONE)], [facts("a"), (frozenset("ab"), frozenset("a"))]):
+        with pytest.raises(FactsError, match="sure must be a subset of possible"):
+            build_engine(kind, RULES, typical=typical)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lacking", [0, 39])
+def test_what_a_long_clause_has_of_its_conditions_is_taken_over_from_the_typical_patient(kind: Kind, lacking: int) -> None:
+    names = [f"n{number}" for number in range(40)]
+    some = [name for name in names if name != f"n{lacking}"]
+    long = program([clause("c", "h", " ".join(names))])
+    for typical in (facts(" ".join(some)), facts("", " ".join(some)), facts(" ".join(some), f"n{lacking}")):
+        engine = build_engine(kind, long, typical=[typical])
+        for own in (facts(" ".join(names)), facts(" ".join(some), f"n{lacking}"), facts("", " ".join(names)), facts(" ".join(some))):
+            assert engine.run(*own, AMPLE) == ReferenceEngine(long).run(*own, AMPLE)
