@@ -66,9 +66,10 @@ class Differing(Set[N], Generic[N]):
 
     def put(self, name: N, holds: bool) -> bool:
         """Let `name` be in it, or not. Returns whether that is new."""
-        if ((name in self.base) is not (name in self.changed)) is holds:
+        was_changed = name in self.changed
+        if ((name in self.base) is not was_changed) is holds:
             return False
-        self.changed ^= {name}
+        (self.changed.remove if was_changed else self.changed.add)(name)
         return True
 
     def drop(self, names: Set[N]) -> None:

@@ -238,4 +238,4 @@ class _Run:
         for name in clause.unless:
             if (name in base) is not (name in changed):
                 return False
-        return all(name in self.possible and name not in self.sure for name in clause.open)
+        return not clause.open or all(name in self.possible and name not in self.sure for name in clause.open)
