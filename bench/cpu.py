@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import orjson
 
-from bench.patients import cases
+from bench.patients import cases, prefetched
 from cds_hooks.cards import Renderer
 from cds_hooks.heap import settle
-from fhir_fixtures import Resource
 from rules.extract import Input
 from rules.facts import Origin
 from rules.knowledge import Knowledge
 
-__all__ = ["best", "cpu", "inputs_of", "prefetched"]
+__all__ = ["best", "cpu", "inputs_of"]
 
 
 def best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
@@ -32,13 +30,6 @@ def best(work: Callable[[], object], calls: int, rounds: int = 5) -> float:
             work()
         best = min(best, (time.process_time() - began) / calls)
     return best * 1000
-
-
-def prefetched(request: Mapping[str, Any]) -> list[Resource]:
-    """The resources of a request's prefetch, the patient first."""
-    prefetch = request["prefetch"]
-    bundles = [value for name, value in prefetch.items() if name != "patient" and value]
-    return [prefetch["patient"], *(entry["resource"] for bundle in bundles for entry in bundle.get("entry", ()))]
 
 
 def inputs_of(body: bytes) -> list[Input]:

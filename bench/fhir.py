@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from bench.cpu import prefetched
+from bench.patients import prefetched
 from fhir_fixtures import Resource
 
 __all__ = ["serving_fhir", "without_prefetch"]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 
 from fhir_fixtures import Resource, patient, patients
 from fhir_fixtures.requests_for import request_for
 
-__all__ = ["CASES", "Case", "cases", "everybody", "view"]
+__all__ = ["CASES", "Case", "cases", "everybody", "prefetched", "view"]
 
-CASES = ("affected", "affected-200", "affected-500", "ordering", "crowded", "unaffected")
+CASES = ("affected", "affected-200", "affected-500", "treated", "ordering", "worst", "unaffected")
 Case = tuple[str, bytes]
 """Hook and body."""
 
@@ -22,7 +23,7 @@ _OTHER_PROBLEMS = (
 )  # fmt: skip
 _CROWD = (
     "mg_azathioprine_allopurinol", "pdn_kidney_disease", "gbs_second_ivig", "dermatomyositis_refractory",
-    "opioid_and_pregabalin_als", "imnm_on_statin", "steroid_switched",
+    "opioid_and_pregabalin_als", "imnm_on_statin", "steroid_switched", "ciclosporin_simvastatin",
 )  # fmt: skip
 _VITAL = {
     "8867-4": ("Heart rate", 72, "/min"),
@@ -84,18 +85,42 @@ def _merged(names: tuple[str, ...]) -> tuple[str, list[Resource], list[Resource]
     return first.name, record, drafts[:3]
 
 
+def prefetched(request: Mapping[str, Any]) -> list[Resource]:
+    """The resources of a request's prefetch, the patient first."""
+    prefetch = request["prefetch"]
+    bundles = [value for name, value in prefetch.items() if name != "patient" and value]
+    return [prefetch["patient"], *(entry["resource"] for bundle in bundles for entry in bundle.get("entry", ()))]
+
+
+def _medicines(record: list[Resource]) -> list[Resource]:
+    return [one for one in record if one["resourceType"] == "MedicationRequest" and one["status"] == "active"]
+
+
+def _treated() -> bytes:
+    """Viewing a patient with myasthenia, 20 Conditions, 15 medicines and 40 Observations."""
+    request = orjson.loads(view("mg_generalised_new", 20, 40))
+    record, who = prefetched(request), request["context"]["patientId"]
+    others = [one for one in record if one["resourceType"] not in {"MedicationRequest", "Observation"}]
+    observed = [one for one in record if one["resourceType"] == "Observation"]
+    medicines = [{**one, "subject": {"reference": f"Patient/{who}"}} for one in _medicines(_merged(_CROWD)[1])]
+    more = [_vital(1000 + number, f"Patient/{who}", datetime.now(UTC)) for number in range(40 - len(observed))]
+    found = [*others, *medicines[:15], *observed, *more]
+    return orjson.dumps(request_for("patient-view", "mg_generalised_new", found, ()))
+
+
 def _ordering() -> bytes:
     """Signing three orders for a patient with three diseases and ten medicines."""
-    name, record, drafts = _merged((*_CROWD, "ciclosporin_simvastatin"))
-    diseases = [one for one in record if one["resourceType"] == "Condition"]
-    medicines = [one for one in record if one["resourceType"] == "MedicationRequest" and one["status"] == "active"]
-    others = [one for one in record if one["resourceType"] not in {"Condition", "MedicationRequest"}]
-    return orjson.dumps(request_for("order-sign", name, [*others, *diseases[:3], *medicines[:10]], drafts))
-
-
-def _crowded() -> bytes:
-    """Signing three orders for a patient with several diseases, more than ten medicines and 500 resources."""
     name, record, drafts = _merged(_CROWD)
+    diseases = [one for one in record if one["resourceType"] == "Condition"]
+    others = [one for one in record if one["resourceType"] not in {"Condition", "MedicationRequest"}]
+    return orjson.dumps(request_for("order-sign", name, [*others, *diseases[:3], *_medicines(record)[:10]], drafts))
+
+
+def _worst() -> bytes:
+    """Signing three orders for a patient with three diseases, all the medicines of eight patients and 500 resources."""
+    name, record, drafts = _merged(_CROWD)
+    diseases = [one for one in record if one["resourceType"] == "Condition"]
+    record = [*(one for one in record if one["resourceType"] != "Condition"), *diseases[:3]]
     about = f"Patient/{patient(name).patient_id}"
     record += [_vital(number, about, datetime.now(UTC)) for number in range(500 - len(record))]
     return orjson.dumps(request_for("order-sign", name, record, drafts))
@@ -107,9 +132,10 @@ def cases() -> Mapping[str, Case]:
         "affected": view("mg_generalised_new", 20, 40),
         "affected-200": view("mg_generalised_new", 20, 200),
         "affected-500": view("mg_generalised_new", 20, 500),
+        "treated": _treated(),
         "unaffected": view("healthy_adult", 20, 40),
     }
-    orders = {"ordering": ("order-sign", _ordering()), "crowded": ("order-sign", _crowded())}
+    orders = {"ordering": ("order-sign", _ordering()), "worst": ("order-sign", _worst())}
     return {name: ("patient-view", body) for name, body in bodies.items()} | orders
 
 

@@ -9,7 +9,7 @@ import gc
 __all__ = ["settle"]
 
 ARENA_MAX = -8  # M_ARENA_MAX of glibc's mallopt
-ARENAS = 2  # with one for each thread a worker holds some MB more of freed memory
+ARENAS = 1  # with one for each thread a worker holds some MB more of freed memory; threads take turns anyway
 
 
 def settle() -> None:
