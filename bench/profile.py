@@ -24,8 +24,10 @@ from bench.report import PAGE, page, save
 from bench.served import audit_ms, serving_ms
 from cds_hooks.cards import Renderer
 from cds_hooks.heap import settle
-from rules.engine import build_engine
+from rules.engine.background import Bases
+from rules.engine.durable import DurableEngine
 from rules.engine.interface import Budget
+from rules.engine.reference import ReferenceEngine
 from rules.extract import extract
 from rules.knowledge import HERE, Knowledge
 from rules.load import load_typical
@@ -38,7 +40,8 @@ def stages(knowledge: Knowledge, hook: str, body: bytes, calls: int) -> tuple[di
     """Microseconds of CPU of each stage and of the whole call, and the whole call itself."""
     evaluator, program, budget, now = knowledge.evaluator, knowledge.program, Budget(), datetime.now(UTC)
     typical = typical_facts(load_typical(HERE / "typical.toml"), evaluator.matcher, knowledge.terminology)
-    reference, durable = build_engine("reference", program, typical=typical), build_engine("durable", program, typical=typical)
+    bases = Bases()
+    reference, durable = ReferenceEngine(program, typical, bases), DurableEngine(program, typical=typical, bases=bases)
     renderer = Renderer("http://127.0.0.1:8000", knowledge.version, 5, knowledge.in_words, knowledge.titles)
     inputs = inputs_of(body)
     read = partial(extract, inputs, terminology=knowledge.terminology, as_of=now, hook=hook, unread={})
