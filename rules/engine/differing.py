@@ -1,6 +1,6 @@
 """Sets given by how they differ from a fixed one.
 
-What holds for a patient is nearly what holds for a typical one: some hundred of thousands of propositions differ. Nobody copies or
+What holds for a patient is nearly what holds for a typical one: of thousands of propositions a few hundred differ. Nobody copies or
 compares the rest; it is what grows with the number of rules.
 """
 
