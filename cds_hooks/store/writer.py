@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete
 
 from cds_hooks.cards import Card
-from cds_hooks.errors import StorageUnavailable
+from cds_hooks.errors import StorageUnavailable, Unexpected
 from cds_hooks.observe import log_event
 from cds_hooks.store.database import Database, Keys
 from cds_hooks.store.insert import add_counts, insert
@@ -120,6 +120,9 @@ class Writer:
             except StorageUnavailable:
                 self._dropped(len(entries))
                 log_event("storage-unavailable", logging.WARNING, cards=len(entries))
+            except Exception as error:  # noqa: BLE001 - a thread that ended would leave every later call out of the audit
+                self._dropped(len(entries))
+                log_event("defect", logging.ERROR, kind=type(error).__name__, number=Unexpected.number, cards=len(entries))
             finally:
                 for _ in batch:
                     self._queue.task_done()

@@ -221,6 +221,28 @@ def test_entries_are_dropped_and_counted_when_storage_is_down(tmp_path: Path) ->
     store.close()
 
 
+def test_the_writer_outlives_a_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def stumble(*_: object) -> None:
+        raise KeyError("secret of a patient")
+
+    lost: list[int] = []
+    store = database(tmp_path)
+    writer = Writer(store, keep_days=30, dropped=lost.append)
+    with monkeypatch.context() as broken, caplog.at_level("ERROR", logger="cds_hooks"):
+        broken.setattr("cds_hooks.store.writer.add_counts", stumble)
+        writer.add(entry())
+        writer.flush()
+    assert lost == [1]
+    assert [(record.msg, record.__dict__["fields"]) for record in caplog.records] == [
+        ("defect", {"kind": "KeyError", "number": "NMCDS-201", "cards": 1})
+    ]
+    writer.add(entry())
+    writer.close()
+    with store.reading() as connection:
+        assert len(connection.execute(select(audit)).all()) == 1
+    store.close()
+
+
 def test_a_full_queue_drops_instead_of_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lost: list[int] = []
     monkeypatch.setattr("cds_hooks.store.writer.WAITING", 1)
