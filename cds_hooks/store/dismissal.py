@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, bindparam, select
 
 from cds_hooks.store.database import Database, insert
 from cds_hooks.store.moment import moment, read_moment
-from cds_hooks.store.tables import card_shown, feedback, suppression
+from cds_hooks.store.tables import ANSWERED, card_shown, feedback, suppression
 
 __all__ = ["Dismissal", "Whose", "dismissals", "lift"]
 
@@ -56,7 +56,7 @@ def _query() -> Select[Any]:
         )
         .join(feedback, and_(told.card == shown.uuid, told.caller == shown.caller))
         .outerjoin(suppression, held)
-        .where(*whose, told.received >= bindparam("since"))
+        .where(*whose, ANSWERED, told.received >= bindparam("since"))
         .order_by(told.received, told.outcome_at)
     )  # fmt: skip
 

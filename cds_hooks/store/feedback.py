@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from cds_hooks.store.answered import mark
 from cds_hooks.store.database import Database, insert
 from cds_hooks.store.moment import moment
 from cds_hooks.store.tables import feedback
@@ -33,8 +34,13 @@ def save(database: Database, outcomes: Iterable[Outcome], *, service: str, calle
     rows = [_row(outcome, service, caller, moment(received)) for outcome in outcomes]
     if not rows:
         return
+    cards = {str(row["card"]) for row in rows}
     with database.begin() as connection:
         connection.execute(insert(connection, feedback).on_conflict_do_nothing(), rows)
+        found = mark(connection, cards)
+    if not found:  # cards that are written just now, or nobody knows
+        with database.begin() as connection:
+            mark(connection, cards)
 
 
 def _row(outcome: Outcome, service: str, caller: str, received: str) -> dict[str, object]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text, text
 
 __all__ = [
+    "ANSWERED",
     "HEAD",
     "METADATA",
     "audit",
@@ -19,9 +20,10 @@ __all__ = [
     "unsaid",
 ]
 
-HEAD = "0006"
+HEAD = "0007"
 METADATA = MetaData()
 MOMENT = String(32)
+ANSWERED = text("answered = 1")
 
 # Values made once for a deployment, such as the key of the hashes.
 deployment = Table("deployment", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
@@ -43,7 +45,8 @@ card_shown = Table(
     Column("knowledge", String(40), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("gaps", String(64), nullable=False, server_default=""),  # hash of what no rule could check, when this card told it
-    Index("card_shown_whose", "patient", "user"),
+    Column("answered", Integer, nullable=False, server_default="0"),  # 1: there is feedback on it (`store.answered`)
+    Index("card_shown_whose", "patient", "user", sqlite_where=ANSWERED, postgresql_where=ANSWERED),
     Index("card_shown_at", "at"),
 )
 

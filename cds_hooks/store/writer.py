@@ -17,6 +17,7 @@ from sqlalchemy import delete
 from cds_hooks.cards import Card
 from cds_hooks.errors import StorageUnavailable, Unexpected
 from cds_hooks.observe import log_event
+from cds_hooks.store.answered import mark_since
 from cds_hooks.store.database import Database, Keys
 from cds_hooks.store.insert import add_counts, insert
 from cds_hooks.store.moment import moment
@@ -166,6 +167,9 @@ class Writer:
                 connection.execute(delete(unsaid).where(unsaid.c.day < oldest[:10]))
                 connection.execute(delete(suppression).where(suppression.c.last < oldest))
                 self._pruned = time.monotonic()
+        if shown:
+            with self._database.begin() as connection:
+                mark_since(connection, min(entry.at for entry in entries))
 
 
 def _rules(card: Card) -> list[list[str]]:
