@@ -90,10 +90,8 @@ class Matcher:
                 elif verdict.presence is Presence.UNKNOWN:
                     unknown.add(prop)
         sure, possible = Differing(self._quietly_sure), Differing(self._quietly_possible)
-        for world in (sure, possible):
-            world.drop(touched)
-            world.take(present)
-        possible.take(unknown)
+        sure.decide(touched, present)
+        possible.decide(touched, present | unknown)
         return Matched(verdicts, sure, possible)
 
     def _nothing(self) -> tuple[dict[Leaf, Verdict], frozenset[str], frozenset[str]]:

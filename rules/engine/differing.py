@@ -72,12 +72,11 @@ class Differing(Set[N], Generic[N]):
         (self.changed.remove if was_changed else self.changed.add)(name)
         return True
 
+    def decide(self, names: Set[N], held: Set[N]) -> None:
+        """Of `names` let those be in it that are in `held`, which has no others."""
+        self.changed -= names
+        self.changed |= (self.base & names) ^ held
+
     def drop(self, names: Set[N]) -> None:
         """Let none of `names` be in it."""
-        self.changed -= names
-        self.changed |= self.base & names
-
-    def take(self, names: Set[N]) -> None:
-        """Let all of `names` be in it."""
-        self.changed -= names
-        self.changed |= names - self.base
+        self.decide(names, frozenset())

@@ -179,8 +179,7 @@ class _Run:
         self.fired, self.fired_possible = Differing(start.fired[0]), Differing(start.fired[1])
         self._listening += (start.listening,)
         for world, facts in ((self.sure, self._facts[0]), (self.possible, self._facts[1])):
-            world.drop(differing)
-            world.take(facts.among(differing))
+            world.decide(differing, facts.among(differing))
         for name in differing & self._net.makers.keys():
             self._conclude(name)
         for name in differing:
@@ -209,8 +208,7 @@ class _Run:
         self.fired.drop(steps)
         self.fired_possible.drop(steps)
         for world, facts in ((self.sure, self._facts[0]), (self.possible, self._facts[1])):
-            world.drop(heads)
-            world.take(facts.among(heads))
+            world.decide(heads, facts.among(heads))
         for head in heads & self._net.shared:
             self._conclude(head)
         asked: dict[int, dict[Condition, None]] = {}

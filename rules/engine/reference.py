@@ -163,8 +163,7 @@ class _Run:
         """Take over what holds in the typical patient, with these facts in place of its own. To be worked out are the cells that this
         touches: the one that may conclude a fact that differs, and those that listen to it."""
         for world, facts in ((self.sure, self._facts[0]), (self.possible, self._facts[1])):
-            world.drop(differing)
-            world.take(facts.among(differing))
+            world.decide(differing, facts.among(differing))
         self._marks = bytearray(len(self._cells))
         for name in differing:
             if name in makers:
@@ -212,8 +211,7 @@ class _Run:
         """The same for heads that read each other: from none of them, clause by clause, until nothing follows any more."""
         heads = frozenset(cell.heads)
         for world, facts in ((self.sure, self._facts[0]), (self.possible, self._facts[1])):
-            world.drop(heads)
-            world.take(facts.among(heads))
+            world.decide(heads, facts.among(heads))
         for fired in (self.fired, self.fired_possible):
             fired.drop({number for number, _ in cell.clauses})
         news = True

@@ -34,12 +34,12 @@ def test_every_operation_gives_what_plain_sets_give(
     assert Differing.of(one) is one
 
 
-@given(names, names, st.lists(st.tuples(st.sampled_from(["put", "drop", "take"]), names, st.booleans())))
+@given(names, names, st.lists(st.tuples(st.sampled_from(["put", "drop", "decide"]), names, st.booleans(), names)))
 def test_every_change_is_made_to_it_alone(
-    base: frozenset[str], changed: frozenset[str], steps: list[tuple[str, frozenset[str], bool]]
+    base: frozenset[str], changed: frozenset[str], steps: list[tuple[str, frozenset[str], bool, frozenset[str]]]
 ) -> None:
     one, plain = Differing(base, changed), set(base ^ changed)
-    for what, those, holds in steps:
+    for what, those, holds, held in steps:
         if what == "put":
             for name in sorted(those):
                 assert one.put(name, holds) is ((name in plain) is not holds)
@@ -48,7 +48,7 @@ def test_every_change_is_made_to_it_alone(
             one.drop(those)
             plain -= those
         else:
-            one.take(those)
-            plain |= those
+            one.decide(those, those & held)
+            plain = (plain - those) | (those & held)
         assert whole(one) == plain
     assert one.base is base
