@@ -14,18 +14,16 @@ from bench.cpu import cpu
 from bench.latency import latency
 from bench.pages import pages
 from bench.report import PAGE, RESULTS, page, save
-from bench.soak import soak
+from bench.soak import one_patient, soak
 from bench.start import start
 
-WHAT = ("cpu", "latency", "start", "soak", "codes", "pages")
+WHAT = ("cpu", "latency", "start", "soak", "one-patient", "codes", "pages")
 
 
 def main(
-    what: Annotated[
-        list[str] | None, typer.Argument(help=f"Which of {', '.join(WHAT)}. Without any: all but soak, codes and pages.")
-    ] = None,
+    what: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(WHAT)}. Without any: cpu, latency and start.")] = None,
     calls: Annotated[int, typer.Option(min=1, help="Calls per measurement of cpu and latency.")] = 300,
-    soak_calls: Annotated[int, typer.Option(min=10, help="Calls of the soak.")] = 100_000,
+    soak_calls: Annotated[int, typer.Option(min=10, help="Calls of soak and one-patient.")] = 100_000,
 ) -> None:
     """Measure the service: CPU per call, latency against a constant card, start, memory and mixed-up patients,
     building an index of vocabulary releases of full size, and opening every page.
@@ -53,6 +51,8 @@ def main(
                 results[name] = codes()
             case "pages":
                 results[name] = pages()
+            case "one-patient":
+                results[name] = one_patient(soak_calls)
             case _:
                 results[name] = soak(soak_calls)
     save(results)

@@ -32,6 +32,7 @@ LIMITS = (
     Limit("wrong or mixed-up answers in 100,000 calls", "", 0, ("soak", "wrong")),
     Limit("p99 of the last tenth of them by that of the first", "times", 1.2, ("soak", "p99_last_by_first")),
     Limit("p99 after 100,000 calls by that of a new process, in turns", "times", 1.2, ("soak", "p99_aged_by_fresh")),
+    Limit("the same when one user opens one chart again and again", "times", 1.2, ("one-patient", "p99_aged_by_fresh")),
     Limit("start to first answer", "s", 2, ("start", "best_s")),
     Limit("refusal when there are too many calls, p99", "ms", 50, ("overload", "refused_p99_ms")),
 )

@@ -95,6 +95,7 @@ def page(source: Path = RESULTS) -> str:
         "start": ("Start", "measured"),
         "overload": ("Three times more calls than it can answer", "measured"),
         "soak": ("Many patients at once", "measured"),
+        "one-patient": ("One chart, opened again and again by one user", "measured"),
         "pages": ("The slowest pages by their first opening, CPU ms in one process", "page"),
         "codes": ("`nmcds codes build` on invented releases", "release"),
     }

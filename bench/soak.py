@@ -14,18 +14,20 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 
-from bench.patients import everybody
+from bench.patients import cases, everybody
 from bench.server import Running, running
 from bench.wire import Call, Timing, answered, closed_loop
 
-__all__ = ["soak"]
+__all__ = ["one_patient", "soak"]
+
+Asked = Sequence[tuple[str, Call]]  # whose patient id, and the call
 
 UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TURN = 500  # calls of one process before the other has its turn
 PATIENT = re.compile(rb"soak-\d{4}")
 
 
-def _run(server: Running, asked: Sequence[tuple[str, Call]], expected: Sequence[bytes], first: int, calls: int, connections: int) -> Timing:
+def _run(server: Running, asked: Asked, expected: Sequence[bytes], first: int, calls: int, connections: int) -> Timing:
     def order() -> Iterator[Call]:
         return (asked[(first + number * 7) % len(asked)][1] for number in range(calls))
 
@@ -37,9 +39,7 @@ def _run(server: Running, asked: Sequence[tuple[str, Call]], expected: Sequence[
     return asyncio.run(closed_loop(server.port, order(), connections, right))
 
 
-def _beside_a_new_one(
-    old: Running, asked: Sequence[tuple[str, Call]], expected: Sequence[bytes], calls: int, connections: int
-) -> tuple[Timing, Timing]:
+def _beside_a_new_one(old: Running, asked: Asked, expected: Sequence[bytes], calls: int, connections: int) -> tuple[Timing, Timing]:
     """So many calls of the old process and as many of a new one, warm as the old one was, in turns."""
     aged, fresh = Timing(), Timing()
     with running() as young:
@@ -56,7 +56,16 @@ def soak(calls: int, connections: int = 8) -> dict[str, float]:
     """Calls, wrong answers, MB of memory and p99 in ms of the first and last tenth; `growth_mb` is from the end of the first tenth.
 
     `p99_ms_aged` and `p99_ms_fresh` are of this process and a new one in turns."""
-    asked = [(who, Call(f"/cds-services/neuromuscular-{hook}", body)) for hook, who, body in everybody()]
+    return _soak([(who, Call(f"/cds-services/neuromuscular-{hook}", body)) for hook, who, body in everybody()], calls, connections)
+
+
+def one_patient(calls: int, connections: int = 8) -> dict[str, float]:
+    """The same with one user who opens one chart again and again: does what was shown, and stored, make the next call slower?"""
+    hook, body = cases()["affected"]
+    return _soak([("", Call(f"/cds-services/neuromuscular-{hook}", body))], calls, connections)
+
+
+def _soak(asked: Asked, calls: int, connections: int) -> dict[str, float]:
     expected: list[bytes] = []
 
     def keep(_number: int, status: int, body: bytes) -> bool:
