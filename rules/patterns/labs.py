@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from rules.calculators import CALCULATORS
@@ -90,10 +91,13 @@ class Lab:
         missing = unread or (NotChecked(f"lab:{self.label}", NOT_ON_FILE, "Observation"),)
         return Verdict(Presence.UNKNOWN, missing=missing)
 
-    def latest(self, index: RecordIndex) -> Observation | None:
-        """The newest usable result inside the window (`older_by`: before the newest of all by that much); future ones do not count."""
+    def latest(self, index: RecordIndex) -> list[Observation]:
+        """The newest usable result inside the window (`older_by`: before the newest of all by that much) and those that may be as new:
+        of one instant, or of a day or month in which it was taken. Future ones do not count."""
         limit = None
         newest = None
+        found: list[Observation] = []
+        begins: datetime | None = None  # what ends before it is surely older
         if self.before_first:
             first = index.first_dose(self.before_first)
             limit = first.start if first else None
@@ -108,9 +112,13 @@ class Lab:
                 newest = newest or fact.when
                 if newest is None or fact.when is None or fact.when.end > self.older_by.before(newest.end):
                     continue
+            if begins is not None and (fact.when is None or fact.when.end < begins):
+                break
             if self.window.holds(fact.when, index.record):
-                return fact
-        return None
+                found.append(fact)
+                if fact.when is not None:
+                    begins = max(fact.when.start, begins or fact.when.start)
+        return found
 
     def judge(self, fact: Observation, index: RecordIndex) -> Truth:
         """The test on one result; None when the result does not say."""
@@ -147,18 +155,24 @@ class Lab:
 
     def match(self, index: RecordIndex) -> Verdict:
         """Judge the latest result in the window."""
-        fact = self.latest(index)
-        if fact is None:
+        facts = self.latest(index)
+        if not facts:
             return self.quiet(index)
         if self.window.within is not None and index.unread(self.reads):
             # An older result might not be the latest one; what we see may still be wrong.
             return self.quiet(index)
-        truth = self.judge(fact, index)
+        judged = [(self.judge(fact, index), fact) for fact in facts]
+        truths = {truth for truth, _ in judged}
+        if self.result and len(truths) > 1:
+            truths.discard(None)  # a bare number adds nothing to what the laboratory says of the same sample
+        truth = truths.pop() if len(truths) == 1 else None
         if truth is None:
-            unclear = (NotChecked(f"lab:{self.label}", "result not understood", "Observation", on_file=True),)
+            why = "results of one time disagree" if truths else "result not understood"
+            unclear = (NotChecked(f"lab:{self.label}", why, "Observation", on_file=True),)
             return Verdict(Presence.UNKNOWN, missing=(gaps(index, ("Procedure",)) if self.after_procedure else ()) or unclear)
         if not truth:
             return ABSENT
+        fact = next(fact for truth, fact in judged if truth)
         concept = min(fact.concepts & self.names)
         before = (
             Support(f"done:{min(event.concepts & self.after_procedure)}", event.ref, event.when.text if event.when else None)

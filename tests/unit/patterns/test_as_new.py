@@ -1,0 +1,85 @@
+"""Which result is the latest, when the record does not say: results of one time count when they agree, and are unknown when not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import rules
+from rules.extract import Input, extract
+from rules.patterns import Context, RecordIndex, Verdict, build
+from rules.terminology import Terminology
+
+CODES = Terminology.load(Path(rules.__file__).parent / "codes")
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HIGH: Mapping[str, object] = {"lab": "potassium", "above": 5.5, "unit": "mmol/L", "within": "90 days"}
+
+
+def measured(number: int, when: str | None, value: float) -> dict[str, object]:
+    quantity = {"value": value, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"}
+    return {
+        "resourceType": "Observation",
+        "id": f"o{number}",
+        "status": "final",
+        "code": {"coding": list(CODES.codings("potassium"))},
+        "valueQuantity": quantity,
+        **({"effectiveDateTime": when} if when else {}),
+    }
+
+
+def verdict(condition: Mapping[str, object], *results: tuple[str | None, float]) -> Verdict:
+    """The verdict, which may not depend on the order or the ids of the results."""
+    found = [verdict_of(condition, [measured(number, *one) for number, one in enumerate(order)]) for order in (results, results[::-1])]
+    assert found[0].presence is found[1].presence
+    return found[0]
+
+
+def verdict_of(condition: Mapping[str, object], resources: list[dict[str, object]]) -> Verdict:
+    record = extract([Input(one) for one in resources], terminology=CODES, as_of=NOW, hook="patient-view", unread={})
+    return build(Context(CODES, {}, lifelong=True), condition).match(RecordIndex(record))
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([("2026-11-20", 6.1), ("2026-11-19", 4.2)], "present"),
+        ([("2026-11-20", 4.2), ("2026-11-19", 6.1)], "absent"),
+        ([("2026-11-20", 6.1), ("2026-11-20", 6.4)], "present"),
+        ([("2026-11-20", 4.1), ("2026-11-20", 4.4)], "absent"),
+        ([("2026-11-20", 6.1), ("2026-11-20", 4.2)], "unknown"),
+        ([("2026-11-20T08:00:00Z", 6.1), ("2026-11-20T17:00:00Z", 4.2)], "absent"),
+        ([("2026-11-20T08:00:00Z", 6.1), ("2026-11-20T08:00:00Z", 4.2)], "unknown"),
+        ([("2026-11-20T08:00:00Z", 6.1), ("2026-11-20", 4.2)], "unknown"),  # the day's other result may be older or newer
+        ([("2026-11", 4.2), ("2026-11-20", 6.1)], "unknown"),
+        ([("2026-11", 6.2), ("2026-11-20", 6.1), ("2026-11-10", 4.2)], "present"),  # the tenth is surely older than the twentieth
+        ([("2026-11-20", 6.1), (None, 4.2)], "present"),  # a result without a date is in no window
+    ],
+)
+def test_results_that_may_both_be_the_latest_count_when_they_agree(results: list[tuple[str | None, float]], expected: str) -> None:
+    assert str(verdict(HIGH, *results).presence) == expected
+
+
+def test_without_any_date_each_may_be_the_latest() -> None:
+    ever = {key: value for key, value in HIGH.items() if key != "within"}
+    assert [str(verdict(ever, (None, 6.1), (None, other)).presence) for other in (6.3, 4.2)] == ["present", "unknown"]
+
+
+def test_results_that_disagree_are_named_as_such() -> None:
+    (missing,) = verdict(HIGH, ("2026-11-20", 6.1), ("2026-11-20", 4.2)).missing
+    assert (missing.what, missing.why, missing.on_file) == ("lab:potassium", "results of one time disagree", True)
+
+
+def test_a_bare_number_takes_nothing_from_what_the_laboratory_says() -> None:
+    flag = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "code": "POS"}]}
+    told, bare = measured(0, "2026-11-20", 6.1) | {"interpretation": [flag]}, measured(1, "2026-11-20", 6.1)
+    positive = {"lab": "potassium", "result": "positive"}
+    assert [str(verdict_of(positive, both).presence) for both in ([told, bare], [bare, told], [bare])] == ["present", "present", "unknown"]
+
+
+def test_a_number_in_an_unknown_unit_does_not_agree_with_one_in_a_known_unit() -> None:
+    strange = measured(1, "2026-11-20", 6.1)
+    strange["valueQuantity"] = {"value": 6.1, "unit": "drops"}
+    assert str(verdict_of(HIGH, [measured(0, "2026-11-20", 4.2), strange]).presence) == "unknown"
