@@ -19,6 +19,7 @@ from rules.terminology import Terminology
 
 __all__ = ["TYPES", "Input", "extract"]
 
+MISTAKEN: Final = "entered-in-error"
 CROWDED: Final = "one resource has more parts than this service reads"
 
 _Fact: TypeAlias = Condition | Medication | Observation | Event | Allergy | Relative
@@ -81,7 +82,7 @@ def extract(
         check()
         kind = item.resource.get("resourceType")
         reader = _READERS.get(kind) if isinstance(kind, str) else None
-        if reader is not None and reading.usable(item.resource):
+        if reader is not None and reading.usable(item.resource) and not _is_mistaken(item.resource):
             found = [*islice(reader(item.resource, item.ref, item.origin, reading), MOST_PARTS + 1)]
             if len(found) > MOST_PARTS:
                 reading.unread.setdefault(str(kind), CROWDED)
@@ -100,6 +101,12 @@ def extract(
         unread=reading.unread,
         unmapped=tuple(sorted(reading.unmapped)),
     )
+
+
+def _is_mistaken(resource: Element) -> bool:
+    """Whether it was entered in error and says nothing at all. Of a Condition and an AllergyIntolerance that is `verificationStatus`,
+    for which rules may ask."""
+    return MISTAKEN in (resource.get("status"), resource.get("lifecycleStatus"))
 
 
 def _distinct(resources: Iterable[Input]) -> list[Known]:

@@ -66,14 +66,14 @@ def weight_kg(index: RecordIndex) -> Decimal | None:
 
 
 def _latest_weight(index: RecordIndex) -> Decimal | None:
-    best = None
-    for fact in index.observations.get("weight", ()):
-        if fact.value is None or fact.when is None or not fact.when.within(index.record.as_of, YEAR):
-            continue
-        if best is None or fact.when.start > best[0]:
+    from rules.patterns.labs import series  # noqa: PLC0415 - labs needs the calculators, and they the weight
+
+    for fact in series(index, frozenset({"weight"})):
+        if fact.value is not None and fact.when is not None and fact.when.within(index.record.as_of, YEAR):
             kilograms = fact.value.convert("kg")
-            best = (fact.when.start, kilograms.value) if kilograms else best
-    return best[1] if best else None
+            if kilograms is not None:
+                return kilograms.value
+    return None
 
 
 @dataclass(frozen=True, slots=True)

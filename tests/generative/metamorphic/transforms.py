@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fhir_fixtures import is_draft
+from fhir_fixtures import is_draft, patients
 from fhir_fixtures.dates import moved
 from rules.quantity import Bridge, Quantity
 from rules.terminology import Terminology
@@ -21,6 +21,11 @@ Json = dict[str, Any]
 Records = list[Json]
 NOISE = {"url": "https://example.org/fhir/StructureDefinition/noise", "valueString": "of no meaning"}
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+VERIFICATION = {
+    "Condition": "http://terminology.hl7.org/CodeSystem/condition-ver-status",
+    "AllergyIntolerance": "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification",
+}
+WRONG = "entered-in-error"
 OTHER_UNITS = {
     "kg": "[lb_av]", "[lb_av]": "kg", "g/dL": "g/L", "g/L": "g/dL", "mg/L": "mg/dL", "mL": "L", "L": "mL", "cm": "m", "m": "cm",
     "U/L": "[IU]/L", "[IU]/L": "U/L", "mmol/L": "meq/L", "meq/L": "mmol/L", "mm[Hg]": "kPa", "10*9/L": "10*3/uL", "10*3/uL": "10*9/L",
@@ -217,6 +222,29 @@ def earlier_results(days: int, factor: float) -> Change:
         return Changed(dice.sample([*old, *resources], len(old) + len(resources)))
 
     return add
+
+
+def entered_in_error(resources: Records, dice: random.Random) -> Changed:
+    """The records of ten other people, all of it entered in error."""
+    added: Records = []
+    for number, other in enumerate(dice.sample(patients(), 10)):
+        for one in other.resources:
+            wrong = None if is_draft(one) else _in_error({**one, "id": f"wrong{number}-{one['id']}"[:64]})
+            added += [wrong] if wrong else []
+    return Changed(dice.sample([*added, *resources], len(added) + len(resources)))
+
+
+def _in_error(resource: Json) -> Json | None:
+    """It as entered in error; None when its type has no such status."""
+    kind = resource["resourceType"]
+    if kind in VERIFICATION:
+        coded = {name: value for name, value in resource.items() if name != "clinicalStatus"}
+        return {**coded, "verificationStatus": {"coding": [{"system": VERIFICATION[kind], "code": WRONG}]}}
+    return (
+        {**resource, ("lifecycleStatus" if kind == "Goal" else "status"): WRONG}
+        if {"status", "lifecycleStatus"} & resource.keys()
+        else None
+    )
 
 
 def _earlier(resource: Json, days: int) -> Json:

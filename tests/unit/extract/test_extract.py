@@ -13,6 +13,7 @@ from rules.facts import Origin
 from tests.unit.extract.conftest import Read
 from tests.unit.extract.samples import ALS, CREATININE, PREDNISONE, SNOMED, Json, cc, names, quantity, resource
 
+WRONG = "entered-in-error"
 ALS_CONDITION = resource("Condition", "c", code=cc(ALS))
 
 
@@ -30,6 +31,31 @@ def test_what_is_no_resource_of_ours_is_passed_over(read: Read, value: object) -
     record = read(value, ALS_CONDITION)
     assert [found.ref for found in record.conditions] == ["Condition/c"]
     assert (record.medications, record.observations, record.events, record.unread) == ((), (), (), {})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        resource("Observation", status=WRONG, code=cc(CREATININE), valueQuantity=quantity(1, "mg/dL")),
+        resource("MedicationRequest", status=WRONG, medicationCodeableConcept=cc(PREDNISONE)),
+        resource("MedicationAdministration", status=WRONG, medicationCodeableConcept=cc(PREDNISONE)),
+        resource("ServiceRequest", status=WRONG, code=cc(ALS)),
+        resource("Goal", lifecycleStatus=WRONG, description=cc(ALS)),
+        resource("FamilyMemberHistory", status=WRONG, condition=[{"code": cc(ALS)}]),
+        resource("CarePlan", status=WRONG, category=[cc(ALS)]),
+        resource("Flag", status=WRONG, code=cc(ALS)),
+    ],
+    ids=lambda content: content["resourceType"],
+)
+def test_what_was_entered_in_error_says_nothing(read: Read, content: Json) -> None:
+    """Seen: a weight entered in error gave the dose for each kilogram, and an answer entered in error counted as a no."""
+    right = {"status": "active"} if "status" in content else {"lifecycleStatus": "active"}
+    facts = [
+        (found.observations, found.medications, found.events, found.relatives) for found in (read(content), read({**content, **right}))
+    ]
+    assert facts[0] == ((), (), (), ())
+    assert facts[1] != facts[0]
+    assert read(content).unread == {}
 
 
 def test_the_record_carries_moment_hook_and_what_was_unread(read: Read) -> None:

@@ -49,11 +49,11 @@ def test_an_option_is_no_therapy_whatever_its_status() -> None:
     assert {verdict("MedicationRequest", status, "option") for status in ("active", "unknown", None)} == {"absent"}
 
 
-def weight(name: str, amount: float, unit: str, when: str) -> Input:
+def weight(name: str, amount: float, unit: str, when: str, status: str = "final") -> Input:
     code = {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}
     value = {"value": amount, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
     return Input(
-        {"resourceType": "Observation", "id": name, "status": "final", "code": code, "effectiveDateTime": when, "valueQuantity": value}
+        {"resourceType": "Observation", "id": name, "status": status, "code": code, "effectiveDateTime": when, "valueQuantity": value}
     )
 
 
@@ -63,6 +63,9 @@ def weight(name: str, amount: float, unit: str, when: str) -> Input:
         ([weight("a", 70, "kg", "2026-10-01"), weight("b", 80, "kg", "2026-11-01"), weight("c", 60, "kg", "2026-09-01")], 80),
         ([weight("a", 70_000, "g", "2026-10-01")], 70),
         ([weight("a", 70, "kg", "2026-10-01"), weight("b", 80, "cm", "2026-11-01")], 70),
+        ([weight("a", 70, "kg", "2026-10-01"), weight("b", 7, "kg", "2026-11-01", "entered-in-error")], 70),
+        ([weight("a", 70, "kg", "2026-10-01"), weight("b", 7, "kg", "2026-11-01", "cancelled")], 70),
+        ([weight("a", 70, "kg", "2026-10-01", "preliminary")], None),
         ([weight("a", 70, "kg", "2025-11-21")], None),
         ([weight("a", 80, "cm", "2026-11-01")], None),
         ([], None),
