@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -17,12 +17,20 @@ __all__ = ["Calculated", "Calculator", "latest"]
 
 @dataclass(frozen=True, slots=True)
 class Calculated:
-    """`value` or, when None, what it `needs`; `proxy` marks a stand-in formula; `sources` are (reference, date)."""
+    """`value` or, when None, what it `needs`; `proxy` marks a stand-in formula; `sources` are (reference, date). `others`: what else it
+    would be with another result of the same time."""
 
     value: Decimal | None
     needs: tuple[str, ...] = ()
     proxy: bool = False
     sources: tuple[tuple[str | None, str | None], ...] = ()
+    others: frozenset[Decimal] = frozenset()
+
+    @classmethod
+    def of(cls, values: Sequence[Decimal], fact: Observation, *, proxy: bool = False) -> Calculated:
+        """What it is with each of the results that may be the latest; `fact` is the first of them."""
+        source = (fact.ref, fact.when.text if fact.when else None)
+        return cls(values[0], proxy=proxy, sources=(source,), others=frozenset(values) - {values[0]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +42,16 @@ class Calculator:
     reads: tuple[str, ...]
 
 
-def latest(index: RecordIndex, name: str, window: Window, unit: str) -> tuple[Decimal, Observation] | None:
-    """The newest final value of `name` inside the window in `unit`."""
-    from rules.patterns.labs import series  # noqa: PLC0415 - labs needs the calculators
+def latest(index: RecordIndex, name: str, window: Window, unit: str) -> list[tuple[Decimal, Observation]]:
+    """The newest final value of `name` inside the window in `unit`, and those that may be as new. Empty when one is in no such unit."""
+    from rules.patterns.labs import newest, series  # noqa: PLC0415 - labs needs the calculators
 
-    for fact in series(index, frozenset({name})):
-        if fact.when is not None and fact.when.is_future(index.record.as_of):
-            continue
-        if fact.value is not None and window.holds(fact.when, index.record):
-            converted = fact.value.convert(unit)
-            return (converted.value, fact) if converted else None
-    return None
+    record = index.record
+    usable = (
+        fact
+        for fact in series(index, frozenset({name}))
+        if fact.value is not None and not (fact.when and fact.when.is_future(record.as_of)) and window.holds(fact.when, record)
+    )
+    found = [(fact.value.convert(unit) if fact.value else None, fact) for fact in newest(usable)]
+    known = [(amount.value, fact) for amount, fact in found if amount is not None]
+    return known if len(known) == len(found) else []

@@ -14,7 +14,6 @@ from rules.calculators.base import Calculated, latest
 from rules.fhir_date import age
 
 if TYPE_CHECKING:
-    from rules.facts import Observation
     from rules.patterns.index import RecordIndex
     from rules.patterns.when import Window
 
@@ -32,15 +31,13 @@ def compute(index: RecordIndex, window: Window) -> Calculated:
     weight = weight_kg(index)
     years = age(person.birth, index.record.as_of) if person and person.birth else None
     sex = person.gender if person else None
-    if creatinine and creatinine[0] > 0 and weight and years and sex in {"male", "female"} and years.min_years >= ADULT_YEARS:
-        value = (140 - Decimal(years.max_years)) * weight / (72 * creatinine[0])
-        return Calculated(value * Decimal("0.85") if sex == "female" else value, sources=(_source(creatinine[1]),))
+    measured = bool(creatinine) and all(value > 0 for value, _ in creatinine)
+    if measured and weight and years and sex in {"male", "female"} and years.min_years >= ADULT_YEARS:
+        share = Decimal("0.85") if sex == "female" else Decimal(1)
+        cleared = [(140 - Decimal(years.max_years)) * weight / (72 * value) * share for value, _ in creatinine]
+        return Calculated.of(cleared, creatinine[0][1])
     proxy = latest(index, "egfr", window, "mL/min/{1.73_m2}")
     if proxy:
-        return Calculated(proxy[0], proxy=True, sources=(_source(proxy[1]),))
+        return Calculated.of([value for value, _ in proxy], proxy[0][1], proxy=True)
     needs = [name for name, have in (("creatinine", creatinine), ("weight", weight), ("age", years)) if not have]
     return Calculated(None, tuple(needs) or ("sex",))
-
-
-def _source(fact: Observation) -> tuple[str, str | None]:
-    return fact.ref, fact.when.text if fact.when else None

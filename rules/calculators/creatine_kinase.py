@@ -26,7 +26,7 @@ def times_baseline(index: RecordIndex, window: Window) -> Calculated:
     from rules.patterns.labs import series  # noqa: PLC0415
 
     now = latest(index, "creatine-kinase", window, UNIT)
-    if now is None:
+    if not now:
         return Calculated(None, ("CK",))
     span, recent, after = Duration.parse("24 months"), Duration.parse("7 days"), Duration.parse("30 days")
     injuries = [
@@ -34,10 +34,11 @@ def times_baseline(index: RecordIndex, window: Window) -> Calculated:
         for fact in index.conditions.get("rhabdomyolysis", ())
         if fact.verification not in {"refuted", "entered-in-error"} and (start := fact.onset or fact.recorded) is not None
     ]
+    newest = {id(fact) for _, fact in now}
     values = []
     for fact in series(index, frozenset({"creatine-kinase"})):
         amount = fact.value.convert(UNIT) if fact.value else None
-        if amount is None or fact.when is None or fact is now[1]:
+        if amount is None or fact.when is None or id(fact) in newest:
             continue
         taken = fact.when.start
         if not fact.when.within(index.record.as_of, span) or fact.when.within(index.record.as_of, recent):
@@ -46,5 +47,4 @@ def times_baseline(index: RecordIndex, window: Window) -> Calculated:
             values.append(amount.value)
     if len(values) < 2 or not median(values):
         return Calculated(None, ("two earlier CK values of the last 24 months",))
-    source = (now[1].ref, now[1].when.text if now[1].when else None)
-    return Calculated(now[0] / median(values), sources=(source,))
+    return Calculated.of([value / median(values) for value, _ in now], now[0][1])

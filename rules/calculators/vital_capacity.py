@@ -20,9 +20,9 @@ def per_kg(index: RecordIndex, window: Window) -> Calculated:
 
     fvc = latest(index, "fvc-volume", window, "mL")
     weight = weight_kg(index)
-    if fvc is None or not weight:
-        return Calculated(None, ("FVC",) if fvc is None else ("weight",))
-    return Calculated(fvc[0] / weight, sources=((fvc[1].ref, fvc[1].when.text if fvc[1].when else None),))
+    if not fvc or not weight:
+        return Calculated(None, ("weight",) if fvc else ("FVC",))
+    return Calculated.of([value / weight for value, _ in fvc], fvc[0][1])
 
 
 def percent_of_best(index: RecordIndex, window: Window) -> Calculated:
@@ -31,17 +31,18 @@ def percent_of_best(index: RecordIndex, window: Window) -> Calculated:
     from rules.patterns.labs import series  # noqa: PLC0415
 
     fvc = latest(index, "fvc-volume", window, "mL")
-    if fvc is None:
+    if not fvc:
         return Calculated(None, ("FVC",))
+    began = min((fact.when.start for _, fact in fvc if fact.when), default=None)
     year = Duration.parse("12 months")
+    newest = {id(fact) for _, fact in fvc}
     earlier = []
     for fact in series(index, frozenset({"fvc-volume"})):
-        if fact is fvc[1] or fact.when is None or fact.value is None or not fact.when.within(index.record.as_of, year):
+        if id(fact) in newest or fact.when is None or fact.value is None or not fact.when.within(index.record.as_of, year):
             continue
         amount = fact.value.convert("mL")
-        if amount is not None and amount.value > 0 and fvc[1].when is not None and fact.when.start < fvc[1].when.start:
+        if amount is not None and amount.value > 0 and began is not None and fact.when.start < began:
             earlier.append(amount.value)
     if not earlier:
         return Calculated(None, ("an earlier FVC",))
-    source = (fvc[1].ref, fvc[1].when.text if fvc[1].when else None)
-    return Calculated(fvc[0] * Decimal(100) / max(earlier), sources=(source,))
+    return Calculated.of([value * Decimal(100) / max(earlier) for value, _ in fvc], fvc[0][1])

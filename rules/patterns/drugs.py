@@ -195,8 +195,9 @@ class Drug:
 
     def per_clearance(self, mg_per_day: Decimal | None, index: RecordIndex) -> Decimal | None:
         """The daily dose in mg for each mL/min of creatinine clearance; endless without any clearance left."""
-        clearance = CALCULATORS["crcl"].compute(index, self.crcl_window).value
-        if mg_per_day is None or clearance is None:
+        computed = CALCULATORS["crcl"].compute(index, self.crcl_window)
+        clearance = computed.value
+        if mg_per_day is None or clearance is None or computed.others:
             return None
         return mg_per_day / clearance if clearance > 0 else Decimal("Infinity")
 

@@ -5,7 +5,7 @@ None on file is unknown, never normal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from rules.patterns.events import completed
 from rules.patterns.index import NO, RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
-__all__ = ["CALC_QUALIFIERS", "LAB_QUALIFIERS", "calc", "lab", "series"]
+__all__ = ["CALC_QUALIFIERS", "LAB_QUALIFIERS", "calc", "lab", "newest", "series"]
 
 LAB_QUALIFIERS = {
     "is",
@@ -43,6 +43,7 @@ LAB_QUALIFIERS = {
 }
 CALC_QUALIFIERS = {"is", "within", "unit", *COMPARATORS}
 NOT_ON_FILE = "not in the record"
+DISAGREE = "results of one time disagree"
 
 
 def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
@@ -53,6 +54,20 @@ def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
         dated = sorted((fact for fact in usable if fact.when), key=lambda fact: fact.ref)
         dated.sort(key=lambda fact: fact.when.end if fact.when else index.record.as_of, reverse=True)
         found = index.ordered[names] = (*dated, *sorted((fact for fact in usable if fact.when is None), key=lambda fact: fact.ref))
+    return found
+
+
+def newest(facts: Iterable[Observation]) -> list[Observation]:
+    """The first of `facts`, which come latest first, and those that may be as new: of one instant, or of a day or month in which it was
+    taken; without a date only beside others without one."""
+    found: list[Observation] = []
+    begins: datetime | None = None  # what ends before it is surely older
+    for fact in facts:
+        if begins is not None and (fact.when is None or fact.when.end < begins):
+            break
+        found.append(fact)
+        if fact.when is not None:
+            begins = max(fact.when.start, begins or fact.when.start)
     return found
 
 
@@ -91,13 +106,10 @@ class Lab:
         missing = unread or (NotChecked(f"lab:{self.label}", NOT_ON_FILE, "Observation"),)
         return Verdict(Presence.UNKNOWN, missing=missing)
 
-    def latest(self, index: RecordIndex) -> list[Observation]:
-        """The newest usable result inside the window (`older_by`: before the newest of all by that much) and those that may be as new:
-        of one instant, or of a day or month in which it was taken. Future ones do not count."""
+    def usable(self, index: RecordIndex) -> Iterator[Observation]:
+        """The results inside the window, latest first (`older_by`: before the newest of all by that much); future ones do not count."""
         limit = None
-        newest = None
-        found: list[Observation] = []
-        begins: datetime | None = None  # what ends before it is surely older
+        latest = None
         if self.before_first:
             first = index.first_dose(self.before_first)
             limit = first.start if first else None
@@ -109,16 +121,11 @@ class Lab:
             if self.about and not self.about & (fact.focus | fact.body_sites):
                 continue
             if self.older_by is not None:
-                newest = newest or fact.when
-                if newest is None or fact.when is None or fact.when.end > self.older_by.before(newest.end):
+                latest = latest or fact.when
+                if latest is None or fact.when is None or fact.when.end > self.older_by.before(latest.end):
                     continue
-            if begins is not None and (fact.when is None or fact.when.end < begins):
-                break
             if self.window.holds(fact.when, index.record):
-                found.append(fact)
-                if fact.when is not None:
-                    begins = max(fact.when.start, begins or fact.when.start)
-        return found
+                yield fact
 
     def judge(self, fact: Observation, index: RecordIndex) -> Truth:
         """The test on one result; None when the result does not say."""
@@ -155,7 +162,7 @@ class Lab:
 
     def match(self, index: RecordIndex) -> Verdict:
         """Judge the latest result in the window."""
-        facts = self.latest(index)
+        facts = newest(self.usable(index))
         if not facts:
             return self.quiet(index)
         if self.window.within is not None and index.unread(self.reads):
@@ -167,7 +174,7 @@ class Lab:
             truths.discard(None)  # a bare number adds nothing to what the laboratory says of the same sample
         truth = truths.pop() if len(truths) == 1 else None
         if truth is None:
-            why = "results of one time disagree" if truths else "result not understood"
+            why = DISAGREE if truths else "result not understood"
             unclear = (NotChecked(f"lab:{self.label}", why, "Observation", on_file=True),)
             return Verdict(Presence.UNKNOWN, missing=(gaps(index, ("Procedure",)) if self.after_procedure else ()) or unclear)
         if not truth:
@@ -291,8 +298,11 @@ class Calc:
                 needs = tuple(NotChecked(f"calc:{self.name}", f"needs {name}", "Observation") for name in computed.needs)
                 index.same[key] = Verdict(Presence.UNKNOWN, missing=gaps(index, self.reads) or needs)
             return index.same[key]
-        truth = True if self.comparison is None else self.comparison.of(computed.value)
-        if not truth:
+        values = (computed.value, *computed.others)
+        truths = {True} if self.comparison is None else {self.comparison.of(value) for value in values}
+        if len(truths) > 1:
+            return Verdict(Presence.UNKNOWN, missing=(NotChecked(f"calc:{self.name}", DISAGREE, "Observation", on_file=True),))
+        if truths != {True}:
             return ABSENT
         label = f"calc:{self.name}" + (" (proxy)" if computed.proxy else "")
         refs = computed.sources or ((None, None),)

@@ -18,13 +18,16 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HIGH: Mapping[str, object] = {"lab": "potassium", "above": 5.5, "unit": "mmol/L", "within": "90 days"}
 
 
-def measured(number: int, when: str | None, value: float) -> dict[str, object]:
-    quantity = {"value": value, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"}
+UNITS = {"potassium": "mmol/L", "egfr": "mL/min/{1.73_m2}", "creatine-kinase": "U/L", "fvc-volume": "mL", "weight": "kg"}
+
+
+def measured(number: int, when: str | None, value: float, what: str = "potassium") -> dict[str, object]:
+    quantity = {"value": value, "unit": UNITS[what], "system": "http://unitsofmeasure.org", "code": UNITS[what]}
     return {
         "resourceType": "Observation",
         "id": f"o{number}",
         "status": "final",
-        "code": {"coding": list(CODES.codings("potassium"))},
+        "code": {"coding": list(CODES.codings(what))},
         "valueQuantity": quantity,
         **({"effectiveDateTime": when} if when else {}),
     }
@@ -83,3 +86,29 @@ def test_a_number_in_an_unknown_unit_does_not_agree_with_one_in_a_known_unit() -
     strange = measured(1, "2026-11-20", 6.1)
     strange["valueQuantity"] = {"value": 6.1, "unit": "drops"}
     assert str(verdict_of(HIGH, [measured(0, "2026-11-20", 4.2), strange]).presence) == "unknown"
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(24, 28, "present"), (34, 38, "absent"), (28, 33, "unknown")])
+def test_two_estimates_from_one_sample_stand_in_for_the_clearance_when_they_agree(low: float, high: float, expected: str) -> None:
+    """Laboratories report the filtration rate by two equations at once."""
+    pair = [measured(number, "2026-11-20", value, "egfr") for number, value in enumerate((low, high))]
+    below = {"calc": "crcl", "within": "90 days", "below": 30}
+    assert {str(verdict_of(below, order).presence) for order in (pair, pair[::-1])} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("condition", "what", "earlier"),
+    [
+        ({"calc": "ck-times-baseline", "within": "7 days", "above": 5}, "creatine-kinase", {"2026-05-01": 100, "2026-06-01": 100}),
+        ({"calc": "fvc-percent-of-best", "within": "7 days", "above": 5}, "fvc-volume", {"2026-05-01": 2000}),
+        ({"calc": "fvc-ml-per-kg", "within": "7 days", "above": 15}, "fvc-volume", {}),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_what_is_worked_out_from_two_results_of_one_time(condition: dict[str, object], what: str, earlier: dict[str, float]) -> None:
+    before = [measured(number, when, value, what) for number, (when, value) in enumerate(earlier.items(), 10)]
+    before.append(measured(20, "2026-10-01", 70, "weight"))
+    values = {"present": (1200, 1300), "absent": (90, 95), "unknown": (1200, 95)}
+    for expected, pair in values.items():
+        now = [measured(number, "2026-11-20", value, what) for number, value in enumerate(pair)]
+        assert {str(verdict_of(condition, [*before, *order]).presence) for order in (now, now[::-1])} == {expected}
