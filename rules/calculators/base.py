@@ -46,12 +46,7 @@ def latest(index: RecordIndex, name: str, window: Window, unit: str) -> list[tup
     """The newest final value of `name` inside the window in `unit`, and those that may be as new. Empty when one is in no such unit."""
     from rules.patterns.labs import newest, series  # noqa: PLC0415 - labs needs the calculators
 
-    record = index.record
-    usable = (
-        fact
-        for fact in series(index, frozenset({name}))
-        if fact.value is not None and not (fact.when and fact.when.is_future(record.as_of)) and window.holds(fact.when, record)
-    )
+    usable = (fact for fact in series(index, frozenset({name})) if fact.value and window.holds(fact.when, index.record))
     found = [(fact.value.convert(unit) if fact.value else None, fact) for fact in newest(usable)]
     known = [(amount.value, fact) for amount, fact in found if amount is not None]
     return known if len(known) == len(found) else []

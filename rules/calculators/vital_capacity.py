@@ -35,10 +35,9 @@ def percent_of_best(index: RecordIndex, window: Window) -> Calculated:
         return Calculated(None, ("FVC",))
     began = min((fact.when.start for _, fact in fvc if fact.when), default=None)
     year = Duration.parse("12 months")
-    newest = {id(fact) for _, fact in fvc}
     earlier = []
     for fact in series(index, frozenset({"fvc-volume"})):
-        if id(fact) in newest or fact.when is None or fact.value is None or not fact.when.within(index.record.as_of, year):
+        if fact.when is None or fact.value is None or not fact.when.within(index.record.as_of, year):
             continue
         amount = fact.value.convert("mL")
         if amount is not None and amount.value > 0 and began is not None and fact.when.start < began:

@@ -169,7 +169,7 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
     named = frozenset[str]() if concepts else reading.terminology.drugs_named([*codeables, reference])
     reading.unmapped.update(in_medications(codeables, reading.terminology, named=bool(named)))
     if not concepts and not named:
-        if not any(_says_something(item) for item in (*codeables, reference)) and resource.get("status") != "entered-in-error":
+        if not any(_says_something(item) for item in (*codeables, reference)):
             reading.malformed(resource)  # masked, or absent with a reason: it could be any drug
         return None
     route = next((found for item in codeables if (found := reading.terminology.product_route(item, named=bool(named)))), None)

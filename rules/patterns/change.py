@@ -79,11 +79,11 @@ class Change:
         return Verdict(Presence.UNKNOWN, missing=missing)
 
     def values(self, index: RecordIndex) -> list[Value]:
-        """The series in one unit, newest first; undated and future values left out."""
+        """The series in one unit, newest first; undated values left out."""
         found = []
         for fact in series(index, self.names):
             amount = fact.value.convert(self.unit) if fact.value and self.unit else fact.value
-            if amount is not None and fact.when is not None and not fact.when.is_future(index.record.as_of):
+            if amount is not None and fact.when is not None:
                 number = abs(amount.value) if self.absolute else amount.value
                 found.append(Value(min(fact.concepts & self.names), fact.ref, fact.when, number))
         return found

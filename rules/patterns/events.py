@@ -62,7 +62,7 @@ NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first")
 """Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
-GONE = {"entered-in-error", "revoked", "cancelled", "noshow"}
+GONE = {"revoked", "cancelled", "noshow"}
 UNUSED = {"inactive", "completed", "stopped", "intended"}
 
 
@@ -167,11 +167,7 @@ class Kin:
         found: list[Relative | Allergy] = []
         unsure: list[NotChecked] = []
         if self.predicate == "family":
-            found.extend(
-                relative
-                for relative in index.pick(index.relatives, self.names)
-                if relative.status != "entered-in-error" and (relative.first_degree or not self.first_degree)
-            )
+            found.extend(relative for relative in index.pick(index.relatives, self.names) if relative.first_degree or not self.first_degree)
         else:
             for allergy in index.pick(index.allergies, self.names):
                 truth = both((self.was_severe(allergy), self.was_reaction(allergy))) if allergy.counts else False

@@ -47,12 +47,14 @@ DISAGREE = "results of one time disagree"
 
 
 def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
-    """Final, amended or corrected results with a value, latest first; undated ones last; ties by reference."""
+    """Final, amended or corrected results with a value, latest first; undated ones last; ties by reference. Future ones do not count."""
     found = index.ordered.get(names)
     if found is None:
+        now = index.record.as_of
         usable = [fact for fact in index.pick(index.observations, names) if fact.status in FINAL and fact.valued]
+        usable = [fact for fact in usable if fact.when is None or not fact.when.is_future(now)]
         dated = sorted((fact for fact in usable if fact.when), key=lambda fact: fact.ref)
-        dated.sort(key=lambda fact: fact.when.end if fact.when else index.record.as_of, reverse=True)
+        dated.sort(key=lambda fact: fact.when.end if fact.when else now, reverse=True)
         found = index.ordered[names] = (*dated, *sorted((fact for fact in usable if fact.when is None), key=lambda fact: fact.ref))
     return found
 
@@ -107,15 +109,13 @@ class Lab:
         return Verdict(Presence.UNKNOWN, missing=missing)
 
     def usable(self, index: RecordIndex) -> Iterator[Observation]:
-        """The results inside the window, latest first (`older_by`: before the newest of all by that much); future ones do not count."""
+        """The results inside the window, latest first (`older_by`: before the newest of all by that much)."""
         limit = None
         latest = None
         if self.before_first:
             first = index.first_dose(self.before_first)
             limit = first.start if first else None
         for fact in series(index, self.names):
-            if fact.when is not None and fact.when.is_future(index.record.as_of):
-                continue
             if limit is not None and (fact.when is None or fact.when.start >= limit):
                 continue
             if self.about and not self.about & (fact.focus | fact.body_sites):

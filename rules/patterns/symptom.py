@@ -70,8 +70,6 @@ class Symptom:
 
     def of_answer(self, fact: Event, index: RecordIndex) -> Truth:
         """Does this answer of a questionnaire say so? One that is not complete may still change."""
-        if fact.status == "entered-in-error":
-            return False
         yes, no = bool(fact.tags & YES), bool(fact.tags & NO)
         said = (yes and not no) if self.wanted else (no and not yes)
         return both((said, self.window.holds(fact.when, index.record), True if fact.status in ANSWERED else None))

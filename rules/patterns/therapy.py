@@ -16,7 +16,7 @@ from rules.patterns.index import RecordIndex
 __all__ = ["NOT_SYSTEMIC", "WITHDRAWN", "course_days", "current", "ended", "given", "is_renewed", "past_days", "total_days", "weight_kg"]
 
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
-WITHDRAWN = {"cancelled", "stopped", "completed", "entered-in-error", "revoked", "noshow", "fulfilled", "not-done"}
+WITHDRAWN = {"cancelled", "stopped", "completed", "revoked", "noshow", "fulfilled", "not-done"}
 """With one of these a draft orders nothing. By CDS Hooks `draftOrders` are unsigned: every other status counts as draft."""
 NOT_SYSTEMIC = {"topical", "ear", "eye", "inhaled", "nasal", "vaginal", "irrigation"}
 SERIES_GAP = timedelta(days=30)
@@ -51,7 +51,7 @@ def ended(fact: Medication) -> bool:
 
 def given(fact: Medication) -> bool:
     """ADMIN: was a dose given, or does an order cover the time?"""
-    if fact.origin is not Origin.RECORD or fact.do_not_perform or fact.status == "entered-in-error":
+    if fact.origin is not Origin.RECORD or fact.do_not_perform:
         return False
     if fact.kind in {"MedicationAdministration", "MedicationDispense"}:
         return fact.status in {"completed", "in-progress", "stopped"}
@@ -91,7 +91,7 @@ class Courses:
         now = index.record.as_of
         spans = []
         for other in index.pick(index.medications, drugs):
-            counts = other.origin is Origin.RECORD and other.status not in {"entered-in-error", "cancelled", "draft"}
+            counts = other.origin is Origin.RECORD and other.status not in {"cancelled", "draft"}
             if counts and not other.do_not_perform:
                 start, end = other.began, other.end
                 if start is not None and start.start <= now:

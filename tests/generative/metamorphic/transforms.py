@@ -240,11 +240,8 @@ def _in_error(resource: Json) -> Json | None:
     if kind in VERIFICATION:
         coded = {name: value for name, value in resource.items() if name != "clinicalStatus"}
         return {**coded, "verificationStatus": {"coding": [{"system": VERIFICATION[kind], "code": WRONG}]}}
-    return (
-        {**resource, ("lifecycleStatus" if kind == "Goal" else "status"): WRONG}
-        if {"status", "lifecycleStatus"} & resource.keys()
-        else None
-    )
+    name = "lifecycleStatus" if kind == "Goal" else "status"
+    return {**resource, name: WRONG} if name in resource else None
 
 
 def _earlier(resource: Json, days: int) -> Json:

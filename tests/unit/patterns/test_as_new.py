@@ -16,8 +16,6 @@ from rules.terminology import Terminology
 CODES = Terminology.load(Path(rules.__file__).parent / "codes")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HIGH: Mapping[str, object] = {"lab": "potassium", "above": 5.5, "unit": "mmol/L", "within": "90 days"}
-
-
 UNITS = {"potassium": "mmol/L", "egfr": "mL/min/{1.73_m2}", "creatine-kinase": "U/L", "fvc-volume": "mL", "weight": "kg"}
 
 
