@@ -88,6 +88,11 @@ class Condition:
     changed: FhirDate | None = None
 
 
+NEVER_GIVEN = frozenset({"cancelled", "declined", "draft", "not-done", "not-taken", "preparation"})
+"""Statuses of medication resources in which no dose was given; `cancelled` is "withdrawn before any administrations have occurred"
+(https://hl7.org/fhir/R4/codesystem-medicationrequest-status.html)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Medication:
     """One medication resource: MedicationRequest, MedicationStatement, MedicationAdministration, MedicationDispense,
@@ -130,6 +135,11 @@ class Medication:
     def began(self) -> FhirDate | None:
         """When therapy began: its first day, else when it was ordered."""
         return self.start or self.authored
+
+    @property
+    def may_be_taken(self) -> bool:
+        """May doses of it have been given: on record, not an order not to give it, and with no status that says that none was?"""
+        return self.origin is Origin.RECORD and not self.do_not_perform and self.status not in NEVER_GIVEN
 
 
 @dataclass(frozen=True, slots=True)

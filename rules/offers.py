@@ -10,7 +10,7 @@ from rules.explain import Explainer, Reasons
 from rules.facts import Record
 from rules.findings import Suggestion, Withheld
 from rules.model import Branch, Card, Proposal, Rule
-from rules.patterns.therapy import ended
+from rules.patterns.therapy import withdrawn
 from rules.proposals import draft_resource
 from rules.terminology import Terminology
 from rules.words import thing_in_words
@@ -133,7 +133,7 @@ class Offers:
             return None
         if any(one.counts and drug in one.concepts and one.severities != {"mild"} for one in record.allergies):
             return ALLERGY
-        if any(drug in one.concepts and ended(one) and "intolerance" in one.status_reasons for one in record.medications):
+        if any(drug in one.concepts and withdrawn(one) and "intolerance" in one.status_reasons for one in record.medications):
             return NOT_TOLERATED
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps
 from rules.patterns.index import RecordIndex
-from rules.patterns.labs import series
+from rules.patterns.labs import DISAGREE, newest, series
 from rules.patterns.when import Window, duration
 
 __all__ = ["CHANGE_QUALIFIERS", "change"]
@@ -88,33 +88,36 @@ class Change:
                 found.append(Value(min(fact.concepts & self.names), fact.ref, fact.when, number))
         return found
 
-    def earlier(self, newest: Value, values: list[Value]) -> Value | None:
-        """The value to compare with."""
-        before = [value for value in values if value.ends < newest.begins]
-        horizon = self.over.before(newest.begins) if self.over else datetime.min.replace(tzinfo=UTC)
+    def earlier(self, later: Value, values: list[Value]) -> list[Value]:
+        """The value to compare with; several when they are of one time."""
+        before = [value for value in values if value.ends < later.begins]
+        horizon = self.over.before(later.begins) if self.over else datetime.min.replace(tzinfo=UTC)
         if self.start != "nearest" or self.apart:
             before = [value for value in before if value.ends >= horizon]
         if self.apart:
-            latest = self.apart.before(newest.ends)
-            return next((value for value in before if value.begins <= latest), None)
+            latest = self.apart.before(later.ends)
+            return newest(value for value in before if value.begins <= latest)
         if self.start == "nadir":
-            before = [later for later, first in pairwise(before) if later.amount <= first.amount]
-            return min(before, key=lambda value: value.amount, default=None)
-        if self.start == "highest":
-            return max(before, key=lambda value: value.amount, default=None)
-        if self.start == "lowest":
-            return min(before, key=lambda value: value.amount, default=None)
-        return min(before, key=lambda value: abs((value.begins - horizon).total_seconds()), default=None)
+            before = [after for after, first in pairwise(before) if after.amount <= first.amount]
+        if self.start != "nearest":
+            extreme = max if self.start == "highest" else min
+            return [extreme(before, key=lambda value: value.amount)] if before else []
+        away = [abs(value.begins - horizon) for value in before]
+        least = min(away, default=None)
+        return [value for value, time in zip(before, away, strict=True) if time == least]
 
     def match(self, index: RecordIndex) -> Verdict:
-        """Compare two results."""
+        """Compare two results: the latest with an earlier one, or each of the window with the one before it."""
         values = self.values(index)
         recent = [value for value in values if not self.window.within or self.window.holds(value.when, index.record)]
         if not values or values[0] not in recent:
             return self.quiet(index)
-        pairs = steps(recent, values) if self.start == "step" else ((one, self.earlier(one, values)) for one in values[:1])
-        compared = [self.compare(newer, older, index) for newer, older in pairs if older is not None]
+        stepwise = self.start == "step"
+        pairs = steps(recent, values) if stepwise else [(one, other) for one in newest(recent) for other in self.earlier(one, values)]
+        compared = [self.compare(later, older, index) for later, older in pairs]
         verdicts = {one.presence: one for one in reversed(compared)}
+        if len(verdicts) > 1 and not stepwise:
+            return Verdict(Presence.UNKNOWN, missing=(NotChecked(f"change:{self.label}", DISAGREE, "Observation", on_file=True),))
         found = verdicts.get(Presence.PRESENT) or verdicts.get(Presence.UNKNOWN) or verdicts.get(Presence.ABSENT)
         return found or self.quiet(index)
 
@@ -141,12 +144,11 @@ class Change:
         )
 
 
-def steps(later: list[Value], values: list[Value]) -> Iterator[tuple[Value, Value | None]]:
-    """Each of `later` with the one before it among `values` (newest first), which ended before it began."""
+def steps(later: list[Value], values: list[Value]) -> list[tuple[Value, Value]]:
+    """Each of `later` with the one before it among `values` (newest first), which ended before it began; without the first of all."""
     ends = [value.ends for value in reversed(values)]
-    for value in later:
-        place = bisect_left(ends, value.begins)
-        yield value, values[-place] if place else None
+    places = ((value, bisect_left(ends, value.begins)) for value in later)
+    return [(value, values[-place]) for value, place in places if place]
 
 
 def change(context: Context, table: Mapping[str, object]) -> Change:

@@ -10,18 +10,16 @@ from rules.fhir_date import Duration, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.episodes import far_apart
-from rules.patterns.index import RecordIndex
+from rules.patterns.index import NEVER, RecordIndex
 from rules.patterns.when import duration
 
 __all__ = ["CONDITION_QUALIFIERS", "DIAGNOSIS_QUALIFIERS", "condition", "diagnosis", "diagnosis_any", "diagnosis_ever"]
 
 CONFIRMED = {None, "confirmed"}
 PROVISIONAL = {"provisional", "unconfirmed"}
-NEVER = {"refuted", "entered-in-error"}
 ACTIVE = {"active", "recurrence", "relapse"}
 QUIET = {"inactive", "remission"}
 ANSWERED = {"completed", "amended"}
-FINAL = {"final", "amended", "corrected"}
 YES = {"positive", "yes", "present"}
 
 DIAGNOSIS_QUALIFIERS = {

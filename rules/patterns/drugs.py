@@ -14,7 +14,18 @@ from rules.fhir_date import Duration
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, Pattern, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.index import RecordIndex
-from rules.patterns.therapy import NOT_SYSTEMIC, WITHDRAWN, course_days, current, ended, given, is_renewed, total_days, weight_kg
+from rules.patterns.therapy import (
+    NOT_SYSTEMIC,
+    WITHDRAWN,
+    course_days,
+    current,
+    ended,
+    given,
+    is_renewed,
+    total_days,
+    weight_kg,
+    withdrawn,
+)
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
 
 __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_about_orders"]
@@ -98,7 +109,8 @@ class Drug:
                     return True
                 return self.window.holds(end or start, record)
             case "stopped" | "failed":
-                return ended(fact) and self.stopped_inside(fact, index)
+                over = ended(fact) if self.mode == "stopped" else withdrawn(fact)
+                return over and self.stopped_inside(fact, index)
             case "draft":
                 return fact.origin is Origin.DRAFT and not fact.do_not_perform and fact.status not in WITHDRAWN
             case "planned":

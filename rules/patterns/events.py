@@ -3,7 +3,7 @@ relatives and allergies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,15 +11,15 @@ from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, R
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
-from rules.patterns.diagnosis import ANSWERED, FINAL, YES
-from rules.patterns.index import NO, RecordIndex
+from rules.patterns.diagnosis import ANSWERED, YES
+from rules.patterns.index import FINAL, NO, REPORTED, RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
 __all__ = ["EVENT_QUALIFIERS", "Happening", "build_event", "completed"]
 
-COMPLETE = {
+COMPLETE: Mapping[str, Set[str]] = {
     "procedure": {"completed"},
-    "report": {"final", "amended", "corrected", "appended"},
+    "report": REPORTED,
     "imaging": {"available"},
     "immunization": {"completed"},
 }

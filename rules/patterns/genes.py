@@ -9,8 +9,7 @@ from typing import Final
 from rules.facts import Observation, Presence
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps
-from rules.patterns.diagnosis import FINAL
-from rules.patterns.index import RecordIndex
+from rules.patterns.index import FINAL, RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison
 
 __all__ = ["GENE_QUALIFIERS", "Gene", "gene"]

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from rules.patterns.therapy import Courses
     from rules.patterns.when import Window
 
-__all__ = ["NO", "RecordIndex"]
+__all__ = ["FINAL", "NEVER", "NO", "REPORTED", "RecordIndex"]
 
+FINAL = frozenset({"final", "amended", "corrected"})
 NEVER = frozenset({"refuted", "entered-in-error"})
 NO = frozenset({"negative", "no", "absent"})
+REPORTED = FINAL | {"appended"}
 T = TypeVar("T", Condition, Medication, Observation, Event, Allergy, Relative)
 
 
@@ -141,9 +143,9 @@ class RecordIndex:
         return self.by_ref.get(ref)
 
     def first_dose(self, drugs: frozenset[str]) -> FhirDate | None:
-        """When the first dated therapy with any of `drugs` began."""
+        """When the first dated therapy on record with any of `drugs` began."""
         if drugs not in self.doses:
-            began = (fact.began for fact in self.pick(self.medications, drugs))
+            began = (fact.began for fact in self.pick(self.medications, drugs) if fact.may_be_taken)
             self.doses[drugs] = min((date for date in began if date is not None), key=lambda date: date.start, default=None)
         return self.doses[drugs]
 
@@ -167,10 +169,10 @@ class RecordIndex:
         examined = (
             fact.when
             for fact in self.pick(self.observations, findings)
-            if not (fact.truth is False or "NEG" in fact.interpretation or fact.answers & NO)
+            if fact.status in FINAL and not (fact.truth is False or "NEG" in fact.interpretation or fact.answers & NO)
         )
         answered = (event.when for event in self.pick(self.events, findings) if event.kind == "answer" and not event.tags & NO)
-        reported = (event.when for event in self.record.events if event.kind == "report" and event.tags & findings)
+        reported = (event.when for event in self.record.events if event.kind == "report" and event.status in REPORTED and event.tags & findings)
         return (*coded, *examined, *answered, *reported)
 
     def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:

@@ -9,18 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
 from rules.calculators import CALCULATORS
 from rules.facts import Event, Observation, Presence
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, from_bool, gaps
-from rules.patterns.diagnosis import FINAL, YES
+from rules.patterns.diagnosis import YES
 from rules.patterns.events import completed
-from rules.patterns.index import NO, RecordIndex
+from rules.patterns.index import FINAL, NO, RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
-__all__ = ["CALC_QUALIFIERS", "LAB_QUALIFIERS", "calc", "lab", "newest", "series"]
+__all__ = ["CALC_QUALIFIERS", "DISAGREE", "LAB_QUALIFIERS", "calc", "lab", "newest", "series"]
 
 LAB_QUALIFIERS = {
     "is",
@@ -46,6 +47,17 @@ NOT_ON_FILE = "not in the record"
 DISAGREE = "results of one time disagree"
 
 
+class Dated(Protocol):
+    """What has a time, or none."""
+
+    @property
+    def when(self) -> FhirDate | None:
+        """When it was measured."""
+
+
+D = TypeVar("D", bound=Dated)
+
+
 def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
     """Final, amended or corrected results with a value, latest first; undated ones last; ties by reference. Future ones do not count."""
     found = index.ordered.get(names)
@@ -59,10 +71,10 @@ def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
     return found
 
 
-def newest(facts: Iterable[Observation]) -> list[Observation]:
+def newest(facts: Iterable[D]) -> list[D]:
     """The first of `facts`, which come latest first, and those that may be as new: of one instant, or of a day or month in which it was
     taken; without a date only beside others without one."""
-    found: list[Observation] = []
+    found: list[D] = []
     begins: datetime | None = None  # what ends before it is surely older
     for fact in facts:
         if begins is not None and (fact.when is None or fact.when.end < begins):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from rules.facts import Condition, Event, Observation, Presence
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, Support, Truth, Verdict, any_of, both, gaps, nothing_found
-from rules.patterns.diagnosis import ACTIVE, ANSWERED, FINAL, NEVER, YES, clinical_of
-from rules.patterns.index import NO, RecordIndex
+from rules.patterns.diagnosis import ACTIVE, ANSWERED, YES, clinical_of
+from rules.patterns.index import FINAL, NEVER, NO, RecordIndex
 from rules.patterns.when import Window, whole_number
 
 __all__ = ["SYMPTOM_QUALIFIERS", "no_symptom", "symptom"]
@@ -113,7 +113,8 @@ class Symptom:
             truth = self.truth_of(fact, index)
             if truth is not False and self.since_first:
                 if first is None:  # no dose: not since it; an undated one: unknown
-                    truth = None if index.pick(index.medications, self.since_first) else False
+                    undated = any(dose.may_be_taken for dose in index.pick(index.medications, self.since_first))
+                    truth = None if undated else False
                 elif date is not None and date.end < first.start:
                     truth = False
             if truth is not False and self.is_current and not isinstance(fact, Condition) and self.is_over(fact, candidates, index):

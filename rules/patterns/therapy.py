@@ -13,7 +13,7 @@ from rules.fhir_date import Duration
 from rules.patterns.base import Names, Truth
 from rules.patterns.index import RecordIndex
 
-__all__ = ["NOT_SYSTEMIC", "WITHDRAWN", "course_days", "current", "ended", "given", "is_renewed", "past_days", "total_days", "weight_kg"]
+__all__ = ["NOT_SYSTEMIC", "WITHDRAWN", "course_days", "current", "ended", "given", "is_renewed", "past_days", "total_days", "weight_kg", "withdrawn"]
 
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
 WITHDRAWN = {"cancelled", "stopped", "completed", "revoked", "noshow", "fulfilled", "not-done"}
@@ -45,8 +45,13 @@ def current(fact: Medication) -> Truth:
 
 
 def ended(fact: Medication) -> bool:
-    """Is this a record of therapy that has stopped?"""
-    return fact.origin is Origin.RECORD and fact.status in {"stopped", "completed", "cancelled"} and fact.kind != "MedicationDispense"
+    """Is this a record of therapy that has stopped? One that was cancelled before any dose has not."""
+    return fact.may_be_taken and fact.status in {"stopped", "completed"} and fact.kind != "MedicationDispense"
+
+
+def withdrawn(fact: Medication) -> bool:
+    """Is it on record that it was stopped, or cancelled, maybe with a reason?"""
+    return ended(fact) or (fact.origin is Origin.RECORD and fact.kind == "MedicationRequest" and fact.status == "cancelled")
 
 
 def given(fact: Medication) -> bool:
@@ -91,8 +96,7 @@ class Courses:
         now = index.record.as_of
         spans = []
         for other in index.pick(index.medications, drugs):
-            counts = other.origin is Origin.RECORD and other.status not in {"cancelled", "draft"}
-            if counts and not other.do_not_perform:
+            if other.may_be_taken:
                 start, end = other.began, other.end
                 if start is not None and start.start <= now:
                     spans.append((start.start, now if current(other) else min(now, end.end if end else start.end)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,3 +110,30 @@ def test_what_is_worked_out_from_two_results_of_one_time(condition: dict[str, ob
     for expected, pair in values.items():
         now = [measured(number, "2026-11-20", value, what) for number, value in enumerate(pair)]
         assert {str(verdict_of(condition, [*before, *order]).presence) for order in (now, now[::-1])} == {expected}
+
+
+FALL: Mapping[str, object] = {"change": "fvc-volume", "unit": "mL", "fall_percent_at_least": 30, "within": "7 days"}
+
+
+@pytest.mark.parametrize("how", [{"over": "60 days"}, {"over": "60 days", "from": "highest"}, {"apart": "14 days"}], ids=str)
+@pytest.mark.parametrize(("pair", "expected"), [((1300, 1400), "present"), ((1900, 2000), "absent"), ((1300, 1900), "unknown")])
+def test_a_change_to_results_of_one_time_is_known_when_they_agree(how: dict[str, object], pair: tuple[float, float], expected: str) -> None:
+    """Several efforts of one sitting are on file as several results."""
+    results = [("2026-10-01", 2000.0), *(("2026-11-20", value) for value in pair)]
+    assert {str(verdict_of({**FALL, **how}, efforts(order)).presence) for order in (results, results[::-1])} == {expected}
+
+
+@pytest.mark.parametrize("how", [{"over": "60 days"}, {"apart": "14 days"}], ids=str)
+@pytest.mark.parametrize(("pair", "expected"), [((1900, 2000), "present"), ((1000, 1100), "absent"), ((1000, 2000), "unknown")])
+def test_a_change_from_results_of_one_time_is_known_when_they_agree(how: dict[str, object], pair: tuple[float, float], expected: str) -> None:
+    results = [*(("2026-10-01", value) for value in pair), ("2026-11-20", 1300.0)]
+    assert {str(verdict_of({**FALL, **how}, efforts(order)).presence) for order in (results, results[::-1])} == {expected}
+
+
+def test_a_change_names_results_that_disagree() -> None:
+    found = verdict_of({**FALL, "over": "60 days"}, efforts([("2026-10-01", 2000), ("2026-11-20", 1300), ("2026-11-20", 1900)]))
+    assert [(one.what, one.why) for one in found.missing] == [("change:fvc-volume", "results of one time disagree")]
+
+
+def efforts(results: Sequence[tuple[str, float]]) -> list[dict[str, object]]:
+    return [measured(number, when, value, "fvc-volume") for number, (when, value) in enumerate(results)]

@@ -96,3 +96,18 @@ def test_twice_as_many_orders_are_looked_at_no_more_than_twice_as_often(
         pattern.match(RecordIndex(record))
         counts.append(looked)
     assert 0 < counts[1] <= 2 * counts[0] + 2
+
+
+@pytest.mark.parametrize(("status", "expected"), [("stopped", ("present", "present")), ("cancelled", ("absent", "absent"))])
+def test_an_order_that_was_cancelled_before_any_dose_was_never_therapy(status: str, expected: tuple[str, str]) -> None:
+    """FHIR R4 MedicationRequest.status: "withdrawn before any administrations have occurred"."""
+    index = RecordIndex(read(order("o", status, "2026-11-01", "2026-11-10")))
+    asked: tuple[dict[str, object], ...] = ({"stopped": "prednisone", "within": "90 days"}, {"med_tail": "prednisone"})
+    context = Context(CODES, {"tail.prednisone": "3 months"}, lifelong=True)
+    assert tuple(str(build(context, one).match(index).presence) for one in asked) == expected
+
+
+def test_a_reason_why_an_order_was_cancelled_still_counts() -> None:
+    reason = {"text": "intolerance"}
+    found = read({**order("o", "cancelled", "2026-11-01", "2026-11-10"), "statusReason": reason})
+    assert str(build(Context(CODES, {}, lifelong=True), {"failed": "prednisone"}).match(RecordIndex(found)).presence) == "present"

@@ -138,3 +138,51 @@ def test_without_the_procedures_nobody_knows_whether_one_was_before() -> None:
 def test_a_procedure_without_a_limit_is_refused() -> None:
     with pytest.raises(PatternError, match="expected both"):
         build(Context(CODES, {}, lifelong=True), {"lab": "creatine-kinase", "after_procedure": "thymectomy"})
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [({}, "absent"), ({"status": "preliminary"}, "present"), ({"status": "cancelled"}, "present"), ({"valueBoolean": False}, "present")],
+    ids=str,
+)
+def test_only_a_finding_that_counts_as_one_has_a_date(more: dict[str, object], expected: str) -> None:
+    """As for a symptom: final, amended or corrected, and not denied."""
+    assert verdict(SCAN, result("2026-11-05"), finding(0, "2026-11-01"), finding(1, "2026-11-12", **more)) == expected
+
+
+def dose(name: str, status: str, day: str, **more: object) -> dict[str, object]:
+    drug = {"coding": list(CODES.codings("rituximab"))}
+    request = {"resourceType": "MedicationRequest", "id": name, "status": status, "intent": "order", "authoredOn": day}
+    return {**request, "medicationCodeableConcept": drug, **more}
+
+
+NOT_TAKEN = {"resourceType": "MedicationStatement", "effectiveDateTime": "2026-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("other", "before"),
+    [
+        (dose("other", "completed", "2026-01-01"), False),
+        (dose("other", "cancelled", "2026-01-01"), True),
+        (dose("other", "draft", "2026-01-01"), True),
+        (dose("other", "active", "2026-01-01", doNotPerform=True), True),
+        (dose("other", "not-taken", "2026-01-01", **NOT_TAKEN), True),
+        (dose("other", "active", "2026-01-01", **NOT_TAKEN), False),
+        (dose("other", "active", ""), True),  # without a date
+    ],
+    ids=lambda one: f"{one['resourceType']} {one['status']}" if isinstance(one, dict) else "",
+)
+def test_the_first_dose_is_the_first_that_may_have_been_given(other: dict[str, object], before: bool) -> None:
+    """CK in May, rituximab since November; what was cancelled, drafted, forbidden or not taken in January was no dose."""
+    ck = {"lab": "creatine-kinase", "result": "high", "before_first": "rituximab"}
+    found = {"symptom": "fasciculation", "since_first": "rituximab"}
+    chart = [dose("now", "active", "2026-11-01"), other]
+    assert verdict(ck, result("2026-05-01"), *chart) == ("present" if before else "unknown")
+    assert verdict(found, finding(0, "2026-05-01"), *chart) == ("absent" if before else "present")
+
+
+@pytest.mark.parametrize(("status", "expected"), [("cancelled", "absent"), ("active", "unknown")])
+def test_a_finding_is_not_since_a_dose_that_was_never_given(status: str, expected: str) -> None:
+    """An undated one may have been given before it."""
+    undated = dose("only", status, "")
+    assert verdict({"symptom": "fasciculation", "since_first": "rituximab"}, finding(0, "2026-05-01"), undated) == expected

@@ -88,7 +88,7 @@ def fact(kind: str, status: str, intent: str | None = None, origin: Origin = Ori
         (fact("MedicationRequest", "active", "order"), True, False),
         (fact("MedicationRequest", "completed", "order"), True, True),
         (fact("MedicationRequest", "stopped", "order"), True, True),
-        (fact("MedicationRequest", "cancelled", "order"), False, True),
+        (fact("MedicationRequest", "cancelled", "order"), False, False),  # withdrawn before any dose
         (fact("MedicationRequest", "draft", "order"), False, False),
         (fact("MedicationRequest", "completed", "option"), False, True),
         (fact("MedicationRequest", "active", "order", forbidden=True), False, False),
@@ -97,7 +97,8 @@ def fact(kind: str, status: str, intent: str | None = None, origin: Origin = Ori
         (fact("MedicationAdministration", "completed"), True, True),
         (fact("MedicationAdministration", "in-progress"), True, False),
         (fact("MedicationAdministration", "not-done"), False, False),
-        (fact("MedicationAdministration", "completed", forbidden=True), False, True),
+        (fact("MedicationAdministration", "completed", forbidden=True), False, False),
+        (fact("MedicationStatement", "not-taken"), False, False),
         (fact("MedicationDispense", "completed"), True, False),
         (fact("MedicationDispense", "cancelled"), False, False),
     ],
