@@ -172,7 +172,9 @@ class RecordIndex:
             if fact.status in FINAL and not (fact.truth is False or "NEG" in fact.interpretation or fact.answers & NO)
         )
         answered = (event.when for event in self.pick(self.events, findings) if event.kind == "answer" and not event.tags & NO)
-        reported = (event.when for event in self.record.events if event.kind == "report" and event.status in REPORTED and event.tags & findings)
+        reported = (
+            event.when for event in self.record.events if event.kind == "report" and event.status in REPORTED and event.tags & findings
+        )
         return (*coded, *examined, *answered, *reported)
 
     def since_last(self, when: FhirDate | None, findings: frozenset[str]) -> bool | None:

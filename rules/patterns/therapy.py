@@ -13,7 +13,19 @@ from rules.fhir_date import Duration
 from rules.patterns.base import Names, Truth
 from rules.patterns.index import RecordIndex
 
-__all__ = ["NOT_SYSTEMIC", "WITHDRAWN", "course_days", "current", "ended", "given", "is_renewed", "past_days", "total_days", "weight_kg", "withdrawn"]
+__all__ = [
+    "NOT_SYSTEMIC",
+    "WITHDRAWN",
+    "course_days",
+    "current",
+    "ended",
+    "given",
+    "is_renewed",
+    "past_days",
+    "total_days",
+    "weight_kg",
+    "withdrawn",
+]
 
 ORDER_INTENTS = {None, "order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "proposal"}
 WITHDRAWN = {"cancelled", "stopped", "completed", "revoked", "noshow", "fulfilled", "not-done"}

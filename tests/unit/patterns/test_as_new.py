@@ -125,7 +125,9 @@ def test_a_change_to_results_of_one_time_is_known_when_they_agree(how: dict[str,
 
 @pytest.mark.parametrize("how", [{"over": "60 days"}, {"apart": "14 days"}], ids=str)
 @pytest.mark.parametrize(("pair", "expected"), [((1900, 2000), "present"), ((1000, 1100), "absent"), ((1000, 2000), "unknown")])
-def test_a_change_from_results_of_one_time_is_known_when_they_agree(how: dict[str, object], pair: tuple[float, float], expected: str) -> None:
+def test_a_change_from_results_of_one_time_is_known_when_they_agree(
+    how: dict[str, object], pair: tuple[float, float], expected: str
+) -> None:
     results = [*(("2026-10-01", value) for value in pair), ("2026-11-20", 1300.0)]
     assert {str(verdict_of({**FALL, **how}, efforts(order)).presence) for order in (results, results[::-1])} == {expected}
 
