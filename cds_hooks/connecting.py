@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -22,10 +21,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from cds_hooks.faults import Fault, RefusedError
 from cds_hooks.settings import Settings, is_loopback
+from cds_hooks.time_limit import TimeLimits
 
 __all__ = ["PORTS", "CheckedAdapter", "checked_session", "is_address"]
 
 PORTS = {"http": 80, "https": 443}
+LIMITS = TimeLimits()
 # Networks whose addresses stand for others: NAT64 (RFC 6052, RFC 8215), 6to4 relays (RFC 7526). 6to4 and Teredo are asked for by name.
 TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "192.88.99.0/24")))
 # Where clouds answer with the credentials of the machine, besides 169.254.169.254, which is link-local: AWS over IPv6, Alibaba, Azure,
@@ -107,8 +108,7 @@ class CheckedAdapter(HTTPAdapter):
         return address.is_global or self._settings.fhir_private
 
 
-@contextmanager
-def _cut_off(connection: HTTPConnection, seconds: float | None) -> Iterator[None]:
+def _cut_off(connection: HTTPConnection, seconds: float | None) -> AbstractContextManager[None]:
     """Shut the socket when the time is over: socket timeouts count from the last byte, so a dripping peer never meets them."""
 
     def cut() -> None:
@@ -119,13 +119,7 @@ def _cut_off(connection: HTTPConnection, seconds: float | None) -> Iterator[None
             except OSError:
                 sock.close()
 
-    timer = threading.Timer(seconds if seconds is not None else 30, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return LIMITS.within(seconds if seconds is not None else 30, cut)
 
 
 class CutOffConnection(HTTPConnection):
