@@ -62,8 +62,9 @@ def ended(fact: Medication) -> bool:
 
 
 def withdrawn(fact: Medication) -> bool:
-    """Is it on record that it was stopped, or cancelled, maybe with a reason?"""
-    return ended(fact) or (fact.origin is Origin.RECORD and fact.kind == "MedicationRequest" and fact.status == "cancelled")
+    """Has it stopped, or was the order cancelled for a reason that is known?"""
+    cancelled = fact.kind == "MedicationRequest" and fact.status == "cancelled" and fact.origin is Origin.RECORD
+    return ended(fact) or (cancelled and bool(fact.status_reasons))
 
 
 def given(fact: Medication) -> bool:

@@ -107,7 +107,11 @@ def test_an_order_that_was_cancelled_before_any_dose_was_never_therapy(status: s
     assert tuple(str(build(context, one).match(index).presence) for one in asked) == expected
 
 
-def test_a_reason_why_an_order_was_cancelled_still_counts() -> None:
-    reason = {"text": "intolerance"}
-    found = read({**order("o", "cancelled", "2026-11-01", "2026-11-10"), "statusReason": reason})
-    assert str(build(Context(CODES, {}, lifelong=True), {"failed": "prednisone"}).match(RecordIndex(found)).presence) == "present"
+@pytest.mark.parametrize(
+    ("status", "reason", "expected"),
+    [("cancelled", "intolerance", "present"), ("cancelled", None, "absent"), ("stopped", None, "unknown")],
+)
+def test_a_reason_why_an_order_was_cancelled_still_counts(status: str, reason: str | None, expected: str) -> None:
+    why = {"statusReason": {"text": reason}} if reason else {}
+    found = read({**order("o", status, "2026-11-01", "2026-11-10"), **why})
+    assert str(build(Context(CODES, {}, lifelong=True), {"failed": "prednisone"}).match(RecordIndex(found)).presence) == expected
