@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,10 @@ class TimeLimits:
     """A thread for each limit (threading.Timer) costs more than the request that it watches."""
 
     def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)  # a worker is a fork of a process that may have asked a server: threads stay there
+
+    def _begin(self) -> None:
         self._limits: list[_Limit] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()

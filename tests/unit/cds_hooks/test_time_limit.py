@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +37,17 @@ def test_an_error_of_one_leaves_the_others_their_limit() -> None:
     limits, ended = TimeLimits(), threading.Event()
     with limits.within(0.01, lambda: 1 // 0), limits.within(0.05, ended.set):
         assert ended.wait(LONG_S)
+
+
+def test_a_fork_keeps_limits_of_its_own() -> None:
+    """Workers are forks of a process that may have asked a terminology server; its thread is not in them."""
+    limits, ended = TimeLimits(), threading.Event()
+    with limits.within(LONG_S, ended.set):
+        pid = os.fork()
+        if pid == 0:
+            with limits.within(0.01, ended.set):
+                os._exit(0 if ended.wait(LONG_S) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_many_threads_share_one() -> None:
