@@ -102,9 +102,8 @@ class Change:
         if self.start != "nearest":
             extreme = max if self.start == "highest" else min
             return [extreme(before, key=lambda value: value.amount)] if before else []
-        away = [abs(value.begins - horizon) for value in before]
-        least = min(away, default=None)
-        return [value for value, time in zip(before, away, strict=True) if time == least]
+        nearest = min(before, key=lambda value: abs(value.begins - horizon), default=None)
+        return [value for value in before if nearest and value.begins == nearest.begins]
 
     def match(self, index: RecordIndex) -> Verdict:
         """Compare two results: the latest with an earlier one, or each of the window with the one before it."""

@@ -137,5 +137,11 @@ def test_a_change_names_results_that_disagree() -> None:
     assert [(one.what, one.why) for one in found.missing] == [("change:fvc-volume", "results of one time disagree")]
 
 
+def test_of_two_times_equally_near_the_later_one_counts() -> None:
+    """Weekly values of which one is missing: 35 and 49 days before, where 42 are asked for."""
+    results = [("2026-11-20", 1300.0), ("2026-10-16", 2000.0), ("2026-10-02", 1400.0)]
+    assert str(verdict_of({**FALL, "over": "42 days"}, efforts(results)).presence) == "present"
+
+
 def efforts(results: Sequence[tuple[str, float]]) -> list[dict[str, object]]:
     return [measured(number, when, value, "fvc-volume") for number, (when, value) in enumerate(results)]
