@@ -120,11 +120,11 @@ class Change:
         found = verdicts.get(Presence.PRESENT) or verdicts.get(Presence.UNKNOWN) or verdicts.get(Presence.ABSENT)
         return found or self.quiet(index)
 
-    def compare(self, newest: Value, oldest: Value, index: RecordIndex) -> Verdict:
+    def compare(self, later: Value, older: Value, index: RecordIndex) -> Verdict:
         """One value against an earlier one."""
-        fall = oldest.amount - newest.amount
-        months = Decimal((newest.begins - oldest.begins).total_seconds()) / MONTH
-        amounts = {"percent": fall * 100 / oldest.amount if oldest.amount else None, "month": fall / months if months else None}
+        fall = older.amount - later.amount
+        months = Decimal((later.begins - older.begins).total_seconds()) / MONTH
+        amounts = {"percent": fall * 100 / older.amount if older.amount else None, "month": fall / months if months else None}
         tests: list[Truth] = []
         for name, limit in self.bounds:
             sign = 1 if name.startswith("fall") else -1
@@ -138,9 +138,7 @@ class Change:
             return self.quiet(index)
         if not truth:
             return ABSENT
-        return Verdict(
-            Presence.PRESENT, tuple(Support(f"change:{newest.concept}", value.ref, value.when.text) for value in (newest, oldest))
-        )
+        return Verdict(Presence.PRESENT, tuple(Support(f"change:{later.concept}", value.ref, value.when.text) for value in (later, older)))
 
 
 def steps(later: list[Value], values: list[Value]) -> list[tuple[Value, Value]]:

@@ -108,9 +108,10 @@ class Drug:
                 if self.window.within is None or (current(fact) and fact.kind != "MedicationAdministration"):
                     return True
                 return self.window.holds(end or start, record)
-            case "stopped" | "failed":
-                over = ended(fact) if self.mode == "stopped" else withdrawn(fact)
-                return over and self.stopped_inside(fact, index)
+            case "stopped":
+                return ended(fact) and self.stopped_inside(fact, index)
+            case "failed":
+                return withdrawn(fact) and self.stopped_inside(fact, index)
             case "draft":
                 return fact.origin is Origin.DRAFT and not fact.do_not_perform and fact.status not in WITHDRAWN
             case "planned":
