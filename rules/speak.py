@@ -9,7 +9,7 @@ from rules.engine.interface import ORDINARY, Budget
 from rules.explain import Explainer, Reasons
 from rules.facts import Record
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Withheld
-from rules.model import Branch, Card, Rule
+from rules.model import BORROWING, Branch, Card, Rule, lent
 from rules.offers import Offers
 from rules.patterns.drugs import MEDICATION_TYPES
 from rules.terminology import Terminology
@@ -18,7 +18,6 @@ from rules.world import World
 __all__ = ["Speaker"]
 
 LEVELS: tuple[Indicator, ...] = ("info", "warning", "critical")
-BORROWING = {"encounter-start", "encounter-discharge"}
 UNDECIDED = "Not known whether this applies: "
 
 
@@ -103,10 +102,9 @@ class Speaker:
         if hook not in self.hooks:
             found = []
             for rule, voices in self.voices:
-                borrowed = hook not in rule.hooks and hook in BORROWING and "patient-view" in rule.hooks and rule.stage == "safety"
-                viewed = hook == "problem-list-item-create" and "patient-view" in rule.hooks
-                if hook in rule.hooks or borrowed or viewed:
-                    found.append((rule, voices, borrowed))
+                borrowed = hook in lent(rule.hooks, rule.stage)
+                if hook in rule.hooks or borrowed:
+                    found.append((rule, voices, borrowed and hook in BORROWING))
             self.places[hook] = {include: place for place, (_, voices, _) in enumerate(found) for _, include, _ in voices}
             self.includes[hook] = frozenset(self.places[hook])
             self.hooks[hook] = tuple(found)
