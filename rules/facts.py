@@ -244,7 +244,8 @@ class Record:
     """Everything known about one patient at one moment.
 
     `unread` maps a FHIR resource type whose data could not be had completely to the reason, in words for a clinician;
-    for those types absence cannot be concluded. `as_of` is the request's clock (aware, UTC).
+    for those types absence cannot be concluded. `lost` has the type of each order, appointment or new problem of the call that could not be
+    understood; nothing else is known of it. `as_of` is the request's clock (aware, UTC).
     """
 
     as_of: datetime
@@ -257,4 +258,5 @@ class Record:
     allergies: tuple[Allergy, ...] = ()
     relatives: tuple[Relative, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
     unmapped: tuple[Unmapped, ...] = ()

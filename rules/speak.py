@@ -95,7 +95,8 @@ class Speaker:
         if hook == "problem-list-item-create":
             findings = [finding for finding in findings if self.concerns_new(finding, world)]
         at_most = min((most for fact, most in self.budgets.items() if fact in world.sure), default=None)
-        return Evaluation(tuple(findings), tuple(noted), bool(findings), at_most)
+        lost = len(world.record.lost) if watched is None else 0
+        return Evaluation(tuple(findings), tuple(noted), bool(findings), at_most, lost=lost)
 
     def speaking(self, hook: str) -> tuple[tuple[Rule, tuple[Voice, ...], bool], ...]:
         """The rules of a hook, with those that it borrows from patient-view (True); `places` gets the rule of each include."""
