@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from rules.model import BORROWING, lent
-from tests.support.spoken import on_both_engines as knowledge
+from tests.support.spoken import on_reference as knowledge
 from tests.support.spoken import said
 
 
