@@ -91,8 +91,8 @@ class Invoker:
         with caller.place(), self.trace.span("call", traceparent=request.headers.get("traceparent", ""), service=service.id) as span:
             call = None
             try:
-                call = await self._read(request, service)
-                body = await self._answer(call, service, caller, started, span)
+                call, came = await self._read(request, service)
+                body = await self._answer(call, service, caller, came, span)
             except Exception as error:
                 refusal = error if isinstance(error, ServiceError) else Unexpected()
                 span.say(status=refusal.status, number=refusal.number)
@@ -121,11 +121,13 @@ class Invoker:
         self._record(call, service, caller, gathered, found, evaluation, as_of, started)
         return _body(found.cards, len(found.held), _unread(gathered, evaluation))
 
-    async def _read(self, request: Request, service: Service) -> HookRequest:
+    async def _read(self, request: Request, service: Service) -> tuple[HookRequest, float]:
+        """The call, and when all of it was here: the time for an answer begins then, however slowly it came."""
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
         body = await read_body(request, self.settings.body_limit_bytes, self.settings.body_timeout_s)
+        came = time.monotonic()
         data = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY else parse_json(body)
-        return read_request(data, service.hook)
+        return read_request(data, service.hook), came
 
     async def _evaluation(self, call: HookRequest, gathered: Gathered, as_of: datetime, budget: Budget) -> Evaluation | None:
         """Evaluate; None when that went wrong in whatever way, which becomes a visible card, never an empty answer."""
