@@ -73,6 +73,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "after_diagnosis": "after the diagnosis of {}",
     "age_below": "younger than {}",
     "age_from": "{} or older",
+    "ago": "at least {} ago",
     "ahead": "within the next {}",
     "answer": "answer {}",
     "apart": "values at least {} apart",
