@@ -68,6 +68,8 @@ class Drug:
     ingredients: int = 1
     times: int = 1
     tails: tuple[tuple[Names, Duration], ...] = ()
+    longest: Duration | None = None
+    """The longest of the tails."""
     trials: tuple[tuple[Names, Decimal], ...] = ()
     bounds: tuple[tuple[str, Comparison], ...] = field(default=())
     crcl_window: Window = EVER
@@ -94,14 +96,10 @@ class Drug:
             case "med":
                 return current(fact)
             case "med_tail":
-                tail = next((length for drugs, length in self.tails if fact.concepts & drugs), None)
                 now = current(fact)
-                if now is not False or tail is None:
+                if now is not False or not (given(fact) or ended(fact)):
                     return now
-                last = end or start
-                if not (given(fact) or ended(fact)):
-                    return False
-                return None if last is None else last.within(record.as_of, tail)
+                return self.inside_tail(fact, record.as_of)
             case "given":
                 if not given(fact):
                     return False
@@ -118,6 +116,21 @@ class Drug:
                 return fact.origin is Origin.PLANNED and current(fact)
             case _:
                 return self.is_stop(fact, index)
+
+    def inside_tail(self, fact: Medication, as_of: datetime) -> Truth:
+        """Does a drug that is not taken any more still count? Stopped, and not said when: yes if it began inside the tail, else unknown.
+
+        A drug without a tail of its own: unknown inside the longest one, for nothing says how long it counts.
+        """
+        tail = next((length for drugs, length in self.tails if fact.concepts & drugs), None)
+        length = tail or self.longest
+        if length is None:
+            return False
+        last = fact.end or fact.began
+        inside = None if last is None else last.within(as_of, length)
+        if fact.end is None and fact.status == "stopped" and fact.kind in RECORD_TYPES[:2]:
+            inside = inside or None
+        return inside if tail else inside and None
 
     def stopped_inside(self, fact: Medication, index: RecordIndex) -> Truth:
         """Did it end inside the window? Stopped, and not said when: yes if it began there, else unknown."""
@@ -321,6 +334,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
     ingredients, times = whole_number(table, "ingredients_at_least"), whole_number(table, "at_least_times")
     label = context.label(raw)
+    tails = _class_table(context, "tail") if mode == "med_tail" else ()
     return Drug(
         mode=mode,
         label=label,
@@ -341,7 +355,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         after_diagnosis=context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
         ingredients=ingredients,
         times=times,
-        tails=_class_table(context, "tail") if mode == "med_tail" else (),
+        tails=tails,
+        longest=max((length for _, length in tails), key=_days, default=None),
         trials=tuple((drugs, _days(length)) for drugs, length in _class_table(context, "trial")) if mode == "failed" else (),
         bounds=tuple(bounds),
         crcl_window=Window(duration(context, table["crcl_within"])) if "crcl_within" in table else EVER,
