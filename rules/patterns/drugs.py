@@ -33,7 +33,7 @@ __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_abou
 AMOUNTS = ("pred", "mg", "mg_per_kg", "mg_per_crcl", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons",
-    "after_diagnosis", "ingredients_at_least", "at_least_times", "unit", "crcl_within",
+    "after_diagnosis", "missing", "ingredients_at_least", "at_least_times", "unit", "crcl_within",
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
@@ -52,6 +52,8 @@ class Drug:
     label: str
     names: Names
     types: tuple[str, ...]
+    unlisted: bool = False
+    """Whether none of the drugs can be recorded with a code, and that matters here: nothing on file is then unknown."""
     window: Window = EVER
     routes: frozenset[str] | None = None
     not_routes: frozenset[str] = frozenset()
@@ -85,8 +87,11 @@ class Drug:
         return self.types
 
     def quiet(self, index: RecordIndex) -> Verdict:
-        """Nothing on file: absent, unless the medication lists could not be read."""
-        return nothing_found(gaps(index, self.types))
+        """Nothing on file: absent, unless the medication lists could not be read, or no code records the drug and that matters."""
+        missing = gaps(index, self.types)
+        if self.unlisted and not missing:
+            missing = (NotChecked(f"{self.mode}:{self.label}", "no code list; needs the site's code map", self.types[0]),)
+        return nothing_found(missing)
 
     def base(self, fact: Medication, index: RecordIndex) -> Truth:
         """Does this resource stand where the mode wants it?"""
@@ -332,6 +337,9 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     reason_is = table.get("reason_is")
     if reason_is not in (None, "missing", "given"):
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
+    missing = table.get("missing")
+    if missing not in (None, "unknown"):
+        raise PatternError(f"missing: found {missing!r}, expected unknown")
     ingredients, times = whole_number(table, "ingredients_at_least"), whole_number(table, "at_least_times")
     label = context.label(raw)
     tails = _class_table(context, "tail") if mode == "med_tail" else ()
@@ -340,6 +348,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         label=label,
         names=names,
         types=types,
+        unlisted=missing == "unknown" and bool(types) and not any(context.terminology.recordable(name) for name in names),
         window=Window.build(context, table),
         routes=_words(table["route"]) if "route" in table else None,
         not_routes=_words(table["not_route"]) if "not_route" in table else frozenset(),
