@@ -54,6 +54,7 @@ def requests(resource: Element, ref: str, origin: Origin, reading: Reading) -> I
         days=dose.days if dose.days is not None else _supply(resource.get("dispenseRequest"), reading),
         single=dose.single,
         as_needed=dose.as_needed,
+        tapers=dose.tapers,
         reasons=reasons,
         has_reason=has_reason,
         status_reasons=_why(resource.get("statusReason"), reading),

@@ -22,6 +22,8 @@ from rules.patterns.therapy import (
     ended,
     given,
     is_renewed,
+    is_stop,
+    is_taper,
     total_days,
     weight_kg,
     withdrawn,
@@ -33,7 +35,7 @@ __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_abou
 AMOUNTS = ("pred", "mg", "mg_per_kg", "mg_per_crcl", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons",
-    "after_diagnosis", "missing", "ingredients_at_least", "at_least_times", "unit", "crcl_within",
+    "after_diagnosis", "missing", "tapering", "ordered_within", "ingredients_at_least", "at_least_times", "unit", "crcl_within",
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
@@ -62,6 +64,8 @@ class Drug:
     reason_outside: Names | None = None
     reason_is: str | None = None
     single: bool | None = None
+    tapering: bool = False
+    ordered: Window = EVER
     new: bool = False
     renewal: bool = False
     class_wide: bool = False
@@ -120,7 +124,7 @@ class Drug:
             case "planned":
                 return fact.origin is Origin.PLANNED and current(fact)
             case _:
-                return self.is_stop(fact, index)
+                return is_stop(fact, index)
 
     def inside_tail(self, fact: Medication, as_of: datetime) -> Truth:
         """Does a drug that is not taken any more still count? Stopped, and not said when: yes if it began inside the tail, else unknown.
@@ -144,19 +148,6 @@ class Drug:
             return self.window.holds(fact.end or began, index.record)
         return (began is not None and self.window.holds(began, index.record)) or None
 
-    def is_stop(self, fact: Medication, index: RecordIndex) -> Truth:
-        """STOP-DRAFT: a draft that stops a current drug, or cuts its dose by more than half."""
-        if fact.origin is Origin.RECORD:
-            return False
-        if fact.do_not_perform or fact.status in {"stopped", "cancelled"}:
-            return True
-        prior = index.medication(fact.prior) if fact.prior else None
-        if prior is None or not current(prior):
-            return False
-        if fact.mg_per_day is None or prior.mg_per_day is None:
-            return None
-        return fact.mg_per_day * 2 < prior.mg_per_day
-
     def qualifies(self, fact: Medication, index: RecordIndex) -> Truth:
         """Do all qualifiers hold for this one resource?"""
         tests: list[Truth] = []
@@ -167,6 +158,10 @@ class Drug:
         tests += self.for_reason(fact)
         if self.single is not None:
             tests.append(fact.single == self.single)
+        if self.tapering:
+            tests.append(is_taper(fact, index))
+        if self.ordered.within is not None and fact.origin is Origin.RECORD:
+            tests.append(self.ordered.holds(fact.authored or fact.start, index.record))
         if self.new or self.renewal:
             tests.append(self.is_new(fact, index) if self.new else negate(self.is_new(fact, index)))
         for kind, comparison in self.bounds:
@@ -357,6 +352,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         reason_outside=context.names(table["reason_outside"]) if "reason_outside" in table else None,
         reason_is=str(reason_is) if reason_is else None,
         single=bool(table["single"]) if "single" in table else None,
+        tapering=table.get("tapering") is True,
+        ordered=Window(duration(context, table["ordered_within"])) if "ordered_within" in table else EVER,
         new=bool(table.get("new", False)),
         renewal=bool(table.get("renewal", False)),
         class_wide=raw == "VS-GC-SYS" or raw == ["VS-GC-SYS"],
