@@ -216,9 +216,11 @@ class Allergy:
     reaction_strange: bool = False
 
     @property
-    def counts(self) -> bool:
-        """Whether it is active, and neither refuted nor entered in error."""
-        return self.clinical in {None, "active"} and self.verification not in {"refuted", "entered-in-error"}
+    def counts(self) -> bool | None:
+        """Whether it is active, and neither refuted nor entered in error; None when its clinical status cannot be read."""
+        if self.verification in {"refuted", "entered-in-error"}:
+            return False
+        return None if self.clinical == "unreadable" else self.clinical in {None, "active"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Offers:
         """
         if drug is None or self.terminology.is_collection(drug):
             return None
-        if any(one.counts and drug in one.concepts and one.severities != {"mild"} for one in record.allergies):
+        if any(one.counts is not False and drug in one.concepts and one.severities != {"mild"} for one in record.allergies):
             return ALLERGY
         if any(drug in one.concepts and withdrawn(one) and "intolerance" in one.status_reasons for one in record.medications):
             return NOT_TOLERATED

@@ -12,7 +12,21 @@ from rules.calculators.prednisone import prednisone_mg
 from rules.facts import Event, Medication, Origin, Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import ABSENT, Context, Names, Pattern, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
+from rules.patterns.base import (
+    ABSENT,
+    Context,
+    Names,
+    Pattern,
+    PatternError,
+    Support,
+    Truth,
+    Verdict,
+    any_of,
+    both,
+    gaps,
+    negate,
+    nothing_found,
+)
 from rules.patterns.index import RecordIndex
 from rules.patterns.therapy import (
     NOT_SYSTEMIC,
@@ -106,15 +120,12 @@ class Drug:
                 return current(fact)
             case "med_tail":
                 now = current(fact)
-                if now is not False or not (given(fact) or ended(fact)):
+                if now is not False:
                     return now
-                return self.inside_tail(fact, record.as_of)
+                return both((any_of((given(fact), ended(fact))), self.inside_tail(fact, record.as_of)))
             case "given":
-                if not given(fact):
-                    return False
-                if self.window.within is None or (current(fact) and fact.kind != "MedicationAdministration"):
-                    return True
-                return self.window.holds(end or start, record)
+                lasts = current(fact) is True and fact.kind != "MedicationAdministration"
+                return both((given(fact), lasts or self.window.holds(end or start, record)))
             case "stopped":
                 return ended(fact) and self.stopped_inside(fact, index)
             case "failed":

@@ -4,9 +4,11 @@ relatives and allergies."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from rules.extract.reading import UNREADABLE
+from rules.extract.statuses import STATUSES
 from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
@@ -62,6 +64,7 @@ NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first")
 """Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
+ANY_STATUS = frozenset[str]().union(*STATUSES.values())
 GONE = {"revoked", "cancelled", "noshow"}
 UNUSED = {"inactive", "completed", "stopped", "intended"}
 
@@ -107,30 +110,24 @@ class Happening:
         """Events on `times` days that satisfy everything."""
         support: list[Support] = []
         days: set[object] = set()
-        unsure: list[NotChecked] = []
-        denied = False
-        for event in index.pick(index.events, self.names):
-            truth = self.judge(event, index)
+        judged = [(event, self.judge(event, index)) for event in index.pick(index.events, self.names)]
+        seen = [(fact, self.observed(fact, index)) for fact in index.pick(index.observations, self.names)] if self.observed else []
+        for event, truth in judged:
             if truth:
                 name = min((event.concepts | event.reasons) & self.names)
                 days.add(_day(event.when or event.end) or event.ref)
                 support.append(Support(f"{self.predicate}:{name}", event.ref, event.when.text if event.when else None))
-            elif truth is None:
-                unsure.append(NotChecked(f"{self.predicate}:{self.label}", "date or status not stated", event.ref.split("/")[0]))
-            else:
-                denied = True
-        if self.observed is not None:
-            answered = {one.ref for one in support} if self.predicate == "answer" else set()
-            for fact in index.pick(index.observations, self.names):
-                truth = self.observed(fact, index)
-                if truth and fact.ref not in answered:
-                    if self.predicate == "answer":
-                        answered.add(fact.ref)
-                    name = min(fact.concepts & self.names)
-                    days.add(_day(fact.when) or fact.ref)
-                    support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))
-                elif truth is False:
-                    denied = True
+        answered = {one.ref for one in support} if self.predicate == "answer" else set()
+        for fact, truth in seen:
+            if truth and fact.ref not in answered:
+                if self.predicate == "answer":
+                    answered.add(fact.ref)
+                name = min(fact.concepts & self.names)
+                days.add(_day(fact.when) or fact.ref)
+                support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))
+        open_ = [fact.ref for fact, truth in (*judged, *(seen if self.predicate == "done" else ())) if truth is None]
+        unsure = [NotChecked(f"{self.predicate}:{self.label}", "date or status not stated", ref.split("/")[0]) for ref in open_]
+        denied = any(truth is False for _, truth in (*judged, *seen))
         if len(days) >= self.times:
             return Verdict(Presence.PRESENT, tuple(support))
         if unsure and len(days) + len(unsure) >= self.times:
@@ -170,11 +167,12 @@ class Kin:
             found.extend(relative for relative in index.pick(index.relatives, self.names) if relative.first_degree or not self.first_degree)
         else:
             for allergy in index.pick(index.allergies, self.names):
-                truth = both((self.was_severe(allergy), self.was_reaction(allergy))) if allergy.counts else False
+                truth = both((allergy.counts, self.was_severe(allergy), self.was_reaction(allergy)))
                 if truth:
                     found.append(allergy)
                 elif truth is None:
-                    unsure.append(NotChecked(f"allergy:{min(allergy.concepts & self.names)}", "reaction not stated", "AllergyIntolerance"))
+                    why = "status not understood" if allergy.counts is None else "reaction not stated"
+                    unsure.append(NotChecked(f"allergy:{min(allergy.concepts & self.names)}", why, "AllergyIntolerance"))
         if not found:
             return Verdict(Presence.UNKNOWN, missing=tuple(unsure)) if unsure else self.quiet(index)
         return Verdict(Presence.PRESENT, tuple(self.support(fact) for fact in found))
@@ -226,7 +224,15 @@ class Judge:
     after_first: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
-        """Does this event satisfy the condition?"""
+        """Does this event satisfy the condition? One whose status cannot be read does when it would with every status, does not when it
+        would with none, and is unknown else."""
+        if event.status != UNREADABLE:
+            return self.decide(event, index)
+        truths = {self.decide(replace(event, status=status), index) for status in ANY_STATUS}
+        return truths.pop() if len(truths) == 1 else None
+
+    def decide(self, event: Event, index: RecordIndex) -> Truth:
+        """The same for a status that can be read."""
         kinds = KINDS.get(self.predicate)
         if kinds is not None and event.kind not in kinds:
             return False
@@ -372,7 +378,8 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             denied = fact.truth is False or (bool(fact.answers) and fact.answers <= {"no"})
             if denied and ("observation" not in kinds or fact.ref.startswith("QuestionnaireResponse/")):
                 return False  # "hysterectomy: no" is none; a test whose result is "no" was done
-            return fact.status in FINAL and fact.valued and judge.counts(fact.when, fact.answers, index)
+            final = None if fact.status == UNREADABLE else fact.status in FINAL
+            return both((final, fact.valued, judge.counts(fact.when, fact.answers, index)))
 
         observed = observed_done
         if not any(context.terminology.recordable(name) for name in names):

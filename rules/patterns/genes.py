@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rules.extract.reading import UNREADABLE
 from rules.facts import Observation, Presence
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps
-from rules.patterns.index import FINAL, RecordIndex
+from rules.patterns.index import MAYBE_FINAL, RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison
 
 __all__ = ["GENE_QUALIFIERS", "Gene", "gene"]
@@ -47,6 +48,8 @@ class Gene:
 
     def judge(self, fact: Observation) -> Truth:
         """One report. With several genes and several significances it does not say which belongs to which."""
+        if fact.status == UNREADABLE:
+            return None
         tests: list[Truth] = []
         if self.wanted:
             said = fact.answers & ALL
@@ -59,7 +62,9 @@ class Gene:
     def match(self, index: RecordIndex) -> Verdict:
         """Every report counts, not only the latest: a genotype does not change."""
         reports = [
-            fact for fact in index.pick(index.observations, STUDIED) if fact.status in FINAL and fact.valued and fact.answers & self.genes
+            fact
+            for fact in index.pick(index.observations, STUDIED)
+            if fact.status in MAYBE_FINAL and fact.valued and fact.answers & self.genes
         ]
         if not reports:
             return self.quiet(index)

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
+from rules.extract.reading import UNREADABLE
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.fhir_date import Duration, FhirDate, reached
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from rules.patterns.therapy import Courses
     from rules.patterns.when import Window
 
-__all__ = ["FINAL", "NEVER", "NO", "REPORTED", "RecordIndex"]
+__all__ = ["FINAL", "MAYBE_FINAL", "NEVER", "NO", "REPORTED", "RecordIndex"]
 
 FINAL = frozenset({"final", "amended", "corrected"})
+MAYBE_FINAL = FINAL | {UNREADABLE}
 NEVER = frozenset({"refuted", "entered-in-error"})
 NO = frozenset({"negative", "no", "absent"})
 REPORTED = FINAL | {"appended"}

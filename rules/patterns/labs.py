@@ -6,19 +6,20 @@ None on file is unknown, never normal.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from rules.calculators import CALCULATORS
+from rules.extract.reading import UNREADABLE
 from rules.facts import Event, Observation, Presence
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, from_bool, gaps
 from rules.patterns.diagnosis import YES
 from rules.patterns.events import completed
-from rules.patterns.index import FINAL, NO, RecordIndex
+from rules.patterns.index import FINAL, MAYBE_FINAL, NO, RecordIndex
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
 __all__ = ["CALC_QUALIFIERS", "DISAGREE", "LAB_QUALIFIERS", "calc", "lab", "newest", "series"]
@@ -59,16 +60,24 @@ D = TypeVar("D", bound=Dated)
 
 
 def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
-    """Final, amended or corrected results with a value, latest first; undated ones last; ties by reference. Future ones do not count."""
+    """Final, amended or corrected results with a value, latest first; undated ones last; ties by reference. Future ones do not count.
+
+    One whose status cannot be read may be final and the latest: it stands there without its value."""
     found = index.ordered.get(names)
     if found is None:
         now = index.record.as_of
-        usable = [fact for fact in index.pick(index.observations, names) if fact.status in FINAL and fact.valued]
+        usable = [_understood(fact) for fact in index.pick(index.observations, names) if fact.status in MAYBE_FINAL and fact.valued]
         usable = [fact for fact in usable if fact.when is None or not fact.when.is_future(now)]
         dated = sorted((fact for fact in usable if fact.when), key=lambda fact: fact.ref)
         dated.sort(key=lambda fact: fact.when.end if fact.when else now, reverse=True)
         found = index.ordered[names] = (*dated, *sorted((fact for fact in usable if fact.when is None), key=lambda fact: fact.ref))
     return found
+
+
+def _understood(fact: Observation) -> Observation:
+    """The result; one whose status cannot be read as a result that says nothing."""
+    nothing = frozenset[str]()
+    return fact if fact.status in FINAL else replace(fact, value=None, truth=None, date=None, answers=nothing, interpretation=nothing)
 
 
 def newest(facts: Iterable[D]) -> list[D]:
@@ -141,6 +150,8 @@ class Lab:
 
     def judge(self, fact: Observation, index: RecordIndex) -> Truth:
         """The test on one result; None when the result does not say."""
+        if fact.status == UNREADABLE:
+            return None
         tests: list[Truth] = []
         if self.result:
             tests.append(outcome(fact, self.result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rules.extract.reading import UNREADABLE
 from rules.facts import Condition, Event, Observation, Presence
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, Support, Truth, Verdict, any_of, both, gaps, nothing_found
@@ -57,16 +58,15 @@ class Symptom:
             return any_of((self.window.holds(fact.onset, index.record) if fact.onset else False, self.window.holds(date, index.record)))
         if self.since_first:
             return True
-        return clinical_of(fact) in ACTIVE
+        return None if clinical_of(fact) == UNREADABLE else clinical_of(fact) in ACTIVE
 
     def of_observation(self, fact: Observation, index: RecordIndex) -> Truth:
         """Does this exam Observation say so?"""
-        if fact.status not in FINAL:
-            return False
+        final = None if fact.status == UNREADABLE else fact.status in FINAL
         yes = fact.truth is True or bool(fact.interpretation & {"POS", "A"}) or bool(fact.answers & (YES | self.names))
         no = fact.truth is False or "NEG" in fact.interpretation or bool(fact.answers & NO)
         said = (yes and not no) if self.wanted else (no and not yes)
-        return both((said, self.window.holds(fact.when, index.record)))
+        return both((final, said, self.window.holds(fact.when, index.record)))
 
     def of_answer(self, fact: Event, index: RecordIndex) -> Truth:
         """Does this answer of a questionnaire say so? One that is not complete may still change."""
@@ -123,7 +123,7 @@ class Symptom:
             if truth:
                 support.append(Support(f"finding:{name}", fact.ref, date.text if date else None))
             elif truth is None:
-                unsure.append(NotChecked(f"finding:{name}", "not dated", fact.ref.split("/")[0], on_file=True))
+                unsure.append(NotChecked(f"finding:{name}", "date or status not stated", fact.ref.split("/")[0], on_file=True))
         if len({found.date for found in support}) >= self.times:
             return Verdict(Presence.PRESENT, tuple(support))
         silent = () if any(replace(self, wanted=False).truth_of(fact, index) for fact in candidates) else self.uncoded

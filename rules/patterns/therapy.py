@@ -10,7 +10,7 @@ from decimal import Decimal
 from rules.extract.reading import UNREADABLE
 from rules.facts import Medication, Origin
 from rules.fhir_date import Duration
-from rules.patterns.base import Names, Truth
+from rules.patterns.base import Names, Truth, any_of, both
 from rules.patterns.index import RecordIndex
 
 __all__ = [
@@ -45,17 +45,21 @@ def current(fact: Medication) -> Truth:
         return fact.status not in WITHDRAWN
     if fact.origin is Origin.DRAFT:
         return False
-    if fact.kind == "MedicationRequest" and fact.intent not in ORDER_INTENTS:
-        return False
-    if fact.kind in {"MedicationRequest", "MedicationStatement"} and fact.status in {None, "unknown", UNREADABLE}:
-        return None
     if fact.kind == "MedicationRequest":
-        return fact.status in {"active", "on-hold"}
+        return both((_is_order(fact), _has(fact, {"active", "on-hold"})))
     if fact.kind == "MedicationStatement":
-        return fact.status in {"active", "intended", "on-hold"}
-    if fact.kind == "MedicationAdministration":
-        return fact.status == "in-progress"
-    return False
+        return _has(fact, {"active", "intended", "on-hold"})
+    return fact.kind == "MedicationAdministration" and fact.status == "in-progress"
+
+
+def _is_order(fact: Medication) -> Truth:
+    """Is it meant to be carried out? An intent that cannot be read may be any."""
+    return None if fact.intent == UNREADABLE else fact.intent in ORDER_INTENTS
+
+
+def _has(fact: Medication, statuses: set[str]) -> Truth:
+    """Has it one of these statuses? One that is missing, "unknown" or cannot be read may be any."""
+    return None if fact.status in {None, "unknown", UNREADABLE} else fact.status in statuses
 
 
 def ended(fact: Medication) -> bool:
@@ -69,13 +73,14 @@ def withdrawn(fact: Medication) -> bool:
     return ended(fact) or (cancelled and bool(fact.status_reasons))
 
 
-def given(fact: Medication) -> bool:
+def given(fact: Medication) -> Truth:
     """ADMIN: was a dose given, or does an order cover the time?"""
     if fact.origin is not Origin.RECORD or fact.do_not_perform:
         return False
     if fact.kind in {"MedicationAdministration", "MedicationDispense"}:
-        return fact.status in {"completed", "in-progress", "stopped"}
-    return bool(current(fact)) or (fact.status in {"completed", "stopped"} and fact.intent in ORDER_INTENTS)
+        return _has(fact, {"completed", "in-progress", "stopped"})
+    was = None if fact.status == UNREADABLE else fact.status in {"completed", "stopped"}
+    return any_of((current(fact), both((_is_order(fact), was))))
 
 
 def is_stop(fact: Medication, index: RecordIndex) -> Truth:
