@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from rules.arranged import arranged
 from rules.compile import Compiled, Producer
 from rules.explain import Explainer, Reasons
+from rules.extract.reading import NAMELESS
 from rules.facts import Record
 from rules.findings import Suggestion, Withheld
 from rules.model import Branch, Card, Proposal, Rule
@@ -41,7 +42,8 @@ class Offers:
         offending = {ref: named for ref, named in reasons.drafts.items() if not proposal.removes or named & proposal.removes}
         for ref, named in offending.items():
             label = f"{proposal.label}: {self.terminology.label(min(named))}" if len(offending) > 1 else proposal.label
-            yield Suggestion(label, "delete", None, ref, None, proposal.recommended)
+            target = None if ref.endswith(f"/{NAMELESS}") else ref  # without an id no action can name it, and the words still can
+            yield Suggestion(label, "delete", None, target, None, proposal.recommended)
 
     def suggestions(
         self,

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from rules.extract import answer, condition, event, medication, observation, order, plan
 from rules.extract.patient import person
-from rules.extract.reading import MOST_PARTS, Element, Input, Known, Reading, reference_of
+from rules.extract.reading import MOST_PARTS, Element, Input, Known, Reading, has_fhir_id, reference_of
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.terminology import Terminology
 
@@ -126,15 +126,15 @@ def _is_mistaken(resource: Element) -> bool:
 
 
 def _distinct(resources: Iterable[Input]) -> list[Known]:
-    """One resource for each type, id and origin; resources without an id all stay, and so do all that the hook asks about: two orders of
-    one id are two orders."""
+    """One resource for each type, id and origin; resources without an id of FHIR all stay, and so do all that the hook asks about: two orders
+    of one id are two orders."""
     found: dict[object, tuple[str, Known]] = {}
     for place, item in enumerate(resources):
         resource = item.resource
         if not isinstance(resource, dict):
             continue
         ref = reference_of(resource)
-        key: object = place if ref.endswith("/?") or item.origin is not Origin.RECORD else ref
+        key: object = ref if has_fhir_id(resource) and item.origin is Origin.RECORD else place
         meta = resource.get("meta")
         updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
         stamp = updated if isinstance(updated, str) else ""

@@ -18,6 +18,7 @@ __all__ = [
     "MALFORMED",
     "MODIFIED",
     "MOST_PARTS",
+    "NAMELESS",
     "UNREADABLE",
     "Element",
     "Input",
@@ -26,6 +27,7 @@ __all__ = [
     "elements",
     "first",
     "flag",
+    "has_fhir_id",
     "is_codeable",
     "reference_of",
     "says_something",
@@ -35,14 +37,15 @@ __all__ = [
 Element: TypeAlias = dict[str, object]
 
 MOST_PARTS = 500  # facts of one resource; a large panel has 100 components
+NAMELESS = "?"
 UNREADABLE = "unreadable"
 MALFORMED = "a resource of this type could not be read"
 MODIFIED = "a resource carries a modifier extension this service does not know"
 
 _UCUM = "http://unitsofmeasure.org"
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
-_REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{2,40})/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?", re.DOTALL)
 _TARGET = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{2,40}/[^/?#\s]{1,256})(?:/_history/[^/?#\s]{1,256})?", re.DOTALL)
+_NEVER_IN_NAMES = frozenset("/?#")
 _COMPARATORS = frozenset({"", "<", "<=", ">=", ">"})
 
 
@@ -94,7 +97,7 @@ class Reading:
         self._resources: dict[str, Element] = {}
         for item in inputs:
             self._resources.setdefault(item.ref, item.resource)
-            if item.ref.endswith("/?") and isinstance(name := item.resource.get("id"), str):  # longer than FHIR allows, or with "_"
+            if item.ref.endswith(f"/{NAMELESS}") and isinstance(name := item.resource.get("id"), str):
                 self._resources.setdefault(f"{item.ref[:-1]}{name}", item.resource)
             if item.url:
                 self._resources.setdefault(item.url, item.resource)
@@ -314,13 +317,20 @@ def _code(value: object, allowed: frozenset[str]) -> str | None:
 
 
 def reference_of(resource: Element) -> str:
-    """Type/id; "?" stands for an id that is missing or is none."""
+    """Type/id with the id as it was sent, longer than FHIR allows too; "?" stands for one that is missing or that no reference can hold."""
     name = resource.get("id")
-    return f"{resource.get('resourceType')}/{name if isinstance(name, str) and _ID.fullmatch(name) else '?'}"
+    can_be_named = isinstance(name, str) and name and name.isprintable() and not _NEVER_IN_NAMES.intersection(name)
+    return f"{resource.get('resourceType')}/{name if can_be_named else NAMELESS}"
+
+
+def has_fhir_id(resource: Element) -> bool:
+    """Whether it has an id as FHIR defines it (R4 2.24.0.1), which no other resource of its type has."""
+    name = resource.get("id")
+    return isinstance(name, str) and _ID.fullmatch(name) is not None
 
 
 def target_of(reference: object) -> str | None:
     """Type/id of a Reference as written, whether or not it can be resolved."""
     target = reference.get("reference") if isinstance(reference, dict) else None
-    match = _REFERENCE.fullmatch(target) if isinstance(target, str) and len(target) <= 500 else None
-    return f"{match[1]}/{match[2]}" if match else None
+    match = _TARGET.fullmatch(target) if isinstance(target, str) and len(target) <= 500 else None
+    return match[1] if match else None

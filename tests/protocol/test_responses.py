@@ -198,6 +198,11 @@ def test_a_suggestion_to_remove_an_order_names_it_by_relative_reference(service:
     assert card["suggestions"][0]["actions"] == [{"type": "delete", "description": "Remove it", "resourceId": "MedicationRequest/m1"}]
 
 
+def test_a_suggestion_to_remove_an_order_that_has_no_id_has_no_action(service: Service) -> None:
+    [card] = cards(service, finding(suggestions=(Suggestion("Remove it", kind="delete"),)))
+    assert card["suggestions"][0].keys() == {"label", "uuid"}
+
+
 def test_a_suggestion_to_change_an_order_holds_the_whole_order(service: Service) -> None:
     changed = {"resourceType": "MedicationRequest", "id": "m1", "status": "draft", "subject": {"reference": "Patient/p1"}}
     [card] = cards(service, finding(suggestions=(Suggestion("Change it", kind="update", target="MedicationRequest/m1", resource=changed),)))

@@ -58,7 +58,7 @@ def check_suggestion(suggestion: dict[str, Any]) -> None:
         assert action["type"] in {"create", "update", "delete"}
         assert action["description"]
         if action["type"] == "delete":
-            assert re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9.\-]+", action["resourceId"]), "a relative reference"
+            assert re.fullmatch(r"[A-Z][A-Za-z]+/[^/?#]+", action["resourceId"]), "a relative reference"
             assert "resource" not in action
         else:
             assert action["resource"]["resourceType"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from rules.extract import Input
+from rules.facts import Origin
 from rules.model import Rule, Vignette
 from rules.terminology import Terminology
 from rules.vignette import build
@@ -68,3 +72,26 @@ def test_a_vaccine_and_a_drug_signed_together_the_vaccine_is_offered_for_removal
 def test_of_two_drafts_each_label_says_which_one_goes() -> None:
     found = deletions("ddi-mtx-trimethoprim", vignette_of("ddi-mtx-trimethoprim", "both drafted"))
     assert sorted(found.values()) == ["Cancel the drafted drug: methotrexate", "Cancel the drafted drug: trimethoprim"]
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("x" * 300, f"MedicationRequest/{'x' * 300}"),
+        ("a b", "MedicationRequest/a b"),
+        ("é", "MedicationRequest/é"),
+        ("", None),
+        (5, None),
+        (None, None),
+    ],
+)
+def test_a_draft_is_called_by_the_id_that_was_sent_and_without_one_by_none(name: object, target: str | None) -> None:
+    vignette = vignette_of("ddi-mtx-trimethoprim", "both drafted")
+    scene = build(vignette.patient, on=vignette.on, hook=vignette.hook, terminology=knowledge().terminology)
+    drafts = [{**scene.drafts[0], "id": name}, *scene.drafts[1:]]
+    inputs = [*map(Input, scene.resources), *(Input(draft, Origin.DRAFT) for draft in drafts)]
+    as_of = dt.datetime.combine(vignette.on, dt.time(12), tzinfo=dt.UTC)
+    evaluation = knowledge().evaluate(inputs, as_of=as_of, hook=vignette.hook, unread={})
+    [found] = [one for one in evaluation.findings if one.rule.id == "ddi-mtx-trimethoprim"]
+    targets = {one.target for one in found.suggestions if one.kind == "delete"}
+    assert targets == {target, f"MedicationRequest/{scene.drafts[1]['id']}"}

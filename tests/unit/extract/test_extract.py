@@ -90,10 +90,16 @@ def test_a_draft_and_a_record_of_the_same_id_both_stay(read: Read) -> None:
     assert [(found.origin, found.status) for found in record.medications] == [(Origin.RECORD, "active"), (Origin.DRAFT, "stopped")]
 
 
-@pytest.mark.parametrize("name", [None, 5, "", "a b", "x" * 65, "ä"])
-def test_resources_without_a_proper_id_all_stay(read: Read, name: object) -> None:
+@pytest.mark.parametrize("name", [None, 5, "", "?", "a/b", "a#b", "a\nb", "a\ud800"])
+def test_resources_without_an_id_all_stay(read: Read, name: object) -> None:
     record = read({**ALS_CONDITION, "id": name}, {**ALS_CONDITION, "id": name})
     assert [condition.ref for condition in record.conditions] == ["Condition/?", "Condition/?"]
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 65, "x" * 300, "ä"])
+def test_resources_with_an_id_that_fhir_does_not_allow_all_stay_and_are_called_by_it(read: Read, name: str) -> None:
+    record = read({**ALS_CONDITION, "id": name}, {**ALS_CONDITION, "id": name})
+    assert [condition.ref for condition in record.conditions] == [f"Condition/{name}", f"Condition/{name}"]
 
 
 def test_the_order_of_resources_does_not_matter(read: Read) -> None:
