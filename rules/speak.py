@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rules.compile import Compiled, inclusion
 from rules.engine.interface import ORDINARY, Budget
 from rules.explain import Explainer, Reasons
+from rules.extract.reading import MASKED
 from rules.facts import Record
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Withheld
 from rules.model import BORROWING, Branch, Card, Rule, lent
@@ -40,6 +41,12 @@ def needs_occasion(finding: Finding, record: Record, watched: frozenset[str]) ->
     facts = ((one.resource.partition("/")[0], one.fact) for one in finding.because if one.resource)
     given = {kind for kind, fact in facts if kind not in ("Patient", *MEDICATION_TYPES) or not watched.isdisjoint(fact.split(":"))}
     return not given or (given == {"Condition"} and not unread.isdisjoint(MEDICATION_TYPES))
+
+
+def is_masked(record: Record) -> bool:
+    """Whether the problem list came as a whole, with an entry that does not say what it is. Many records have one, and it could be any
+    disease: nobody is asked about all of them."""
+    return record.unread.get("Condition") == MASKED
 
 
 class Speaker:
@@ -81,6 +88,7 @@ class Speaker:
         noted: dict[NotChecked, None] = {}
         rules, places = self.speaking(hook), self.places[hook]
         watched = next((medicines for fact, medicines in self.unasked.items() if fact in world.sure), None)
+        occasions = frozenset[str]().union(*self.unasked.values()) if self.unasked and is_masked(world.record) else watched
         for rule, voices, borrowed in [
             rules[place] for place in sorted({places[include] for include in world.possible.among(self.includes[hook])})
         ]:
@@ -88,7 +96,7 @@ class Speaker:
             finding, missing = self.finding(rule, voices, world)
             if finding is None:
                 noted.update(dict.fromkeys(missing))
-            elif watched is not None and finding.asks and needs_occasion(finding, world.record, watched):
+            elif occasions is not None and finding.asks and needs_occasion(finding, world.record, occasions):
                 noted.update(dict.fromkeys(finding.not_checked))
             elif not borrowed or finding.asks or finding.indicator != "info":
                 findings.append(finding)

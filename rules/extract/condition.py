@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from rules.extract.reading import UNREADABLE, Element, Reading, elements
+from rules.extract.reading import UNREADABLE, Element, Reading, elements, says_something
 from rules.extract.unmapped import in_conditions
 from rules.facts import Allergy, Condition, Origin, Relative
 from rules.fhir_date import Duration, FhirDate
@@ -15,6 +15,7 @@ __all__ = ["allergies", "conditions", "relatives"]
 
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
 _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
+_NEVER = frozenset({"refuted", "entered-in-error"})
 _SEVERITIES = frozenset({"mild", "moderate", "severe"})
 _CERTAINTY = "http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
 _CERTAINTIES: Mapping[str, tuple[str, str | None]] = {
@@ -34,6 +35,8 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     if concepts:
         by_code, clinical_by_code = _certainty(resource.get("code"))
         verification, clinical = verification or by_code, clinical or clinical_by_code
+    if not says_something(code) and verification not in _NEVER:
+        reading.masked(resource)  # it could be any disease
     if verification == "refuted":
         concepts -= reading.terminology.added_concepts(code)
     if concepts:

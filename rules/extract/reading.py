@@ -16,6 +16,7 @@ from rules.terminology import Terminology
 
 __all__ = [
     "MALFORMED",
+    "MASKED",
     "MODIFIED",
     "MOST_PARTS",
     "NAMELESS",
@@ -40,6 +41,7 @@ MOST_PARTS = 500  # facts of one resource; a large panel has 100 components
 NAMELESS = "?"
 UNREADABLE = "unreadable"
 MALFORMED = "a resource of this type could not be read"
+MASKED = "an entry does not say what it is"
 MODIFIED = "a resource carries a modifier extension this service does not know"
 
 _UCUM = "http://unitsofmeasure.org"
@@ -268,6 +270,10 @@ class Reading:
     def malformed(self, resource: Element) -> None:
         """Note that a resource of this type says something we could not read."""
         self.trouble(resource, MALFORMED)
+
+    def masked(self, resource: Element) -> None:
+        """Note that a resource of this type says neither in code nor in words what it is: it is hidden, or absent with a reason."""
+        self.trouble(resource, MASKED)
 
     def modified(self, resource: Element) -> None:
         """Note that something this service does not know could change the meaning of a resource of this type."""

@@ -161,6 +161,29 @@ def test_a_condition_on_no_list_is_no_fact(read: Read, code: object) -> None:
     assert read(resource("Condition", code=code)).conditions == ()
 
 
+MASKED: Json = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]}
+REDACTED = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "REDACTED"}]}
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"code": MASKED}, {"_code": MASKED}, {"meta": REDACTED}, {"code": {"coding": [{"system": SNOMED, "_code": MASKED}]}}]
+)
+def test_a_condition_that_does_not_say_what_it_is_makes_the_problem_list_unread(read: Read, content: Json) -> None:
+    assert read(resource("Condition", **content)).unread == {"Condition": "an entry does not say what it is"}
+    for status in ("refuted", "entered-in-error"):
+        assert read(resource("Condition", verificationStatus=cc((VERIFICATION, status)), **content)).unread == {}
+
+
+def test_a_new_problem_that_does_not_say_what_it_is_was_not_checked(read: Read) -> None:
+    record = read(drafts=(resource("Condition", code=MASKED),))
+    assert (record.lost, record.unread) == (("Condition",), {})
+
+
+@pytest.mark.parametrize("code", [{"text": "ALS"}, {"coding": [{"display": "ALS"}]}, cc((SNOMED, "000"))])
+def test_a_condition_in_words_or_in_a_strange_code_is_read(read: Read, code: Json) -> None:
+    assert read(resource("Condition", code=code)).unread == {}
+
+
 def test_an_allergy_names_substance_and_reaction_substances(read: Read) -> None:
     (found,) = read(
         resource(
