@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from rules.extract import answer, condition, event, medication, observation, order, plan
-from rules.extract.patient import person
+from rules.extract.patient import agreed, person
 from rules.extract.reading import MOST_PARTS, Element, Input, Known, Reading, has_fhir_id, reference_of
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.terminology import Terminology
@@ -77,17 +77,17 @@ def extract(
 ) -> Record:
     """All facts of one patient at `as_of` (aware, UTC). Resources of other types are passed over.
 
-    Of resources with the same type, id and origin the one with the later meta.lastUpdated counts, else the last. `check` is asked before
-    each resource and may raise.
+    Of resources with the same type, id and origin the one with the later meta.lastUpdated counts, else the last; of a Patient what all of
+    them say. `check` is asked before each resource and may raise.
     """
     inputs = _distinct(resources)
     reading = Reading(inputs, terminology, unread)
     people = [
-        person(item.resource, item.ref, reading)
+        person(item.resource, item.ref, as_of, reading)
         for item in inputs
         if item.resource.get("resourceType") == "Patient" and reading.usable(item.resource)
     ]
-    who = min(people, key=lambda found: found.ref, default=None)
+    who = agreed(people)
     reading.birth = who.birth if who is not None else None
     facts: list[_Fact] = []
     for place, item in enumerate(inputs):
@@ -126,15 +126,16 @@ def _is_mistaken(resource: Element) -> bool:
 
 
 def _distinct(resources: Iterable[Input]) -> list[Known]:
-    """One resource for each type, id and origin; resources without an id of FHIR all stay, and so do all that the hook asks about: two orders
-    of one id are two orders."""
+    """One resource for each type and id. Resources without an id of FHIR all stay, and so do Patients, of whom what all say counts, and all
+    that the hook asks about: two orders of one id are two orders."""
     found: dict[object, tuple[str, Known]] = {}
     for place, item in enumerate(resources):
         resource = item.resource
         if not isinstance(resource, dict):
             continue
         ref = reference_of(resource)
-        key: object = ref if has_fhir_id(resource) and item.origin is Origin.RECORD else place
+        is_one = has_fhir_id(resource) and item.origin is Origin.RECORD and resource.get("resourceType") != "Patient"
+        key: object = ref if is_one else place
         meta = resource.get("meta")
         updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
         stamp = updated if isinstance(updated, str) else ""

@@ -48,6 +48,30 @@ def test_a_dead_patient_is_dead_even_when_the_date_is_unreadable(read: Read, con
     assert person.deceased
 
 
+def test_who_is_born_tomorrow_in_the_east_is_born_and_who_is_born_later_is_of_unknown_age(read: Read) -> None:
+    births = ["2026", "2026-11", "2026-11-26", "2026-11-27", "2030-01-01", "9999-12-31"]
+    people = [read(resource("Patient", birthDate=birth)).person for birth in births]
+    assert [one is not None and one.birth is not None for one in people] == [True, True, True, False, False, False]
+
+
+def test_a_death_in_the_future_is_none(read: Read) -> None:
+    people = [read(resource("Patient", deceasedDateTime=date)).person for date in ("2026-11-25", "2099-01-01", "2026-11-27T00:00:00Z")]
+    assert [one is not None and one.deceased for one in people] == [True, False, False]
+
+
+def test_what_two_versions_of_the_patient_say_differently_is_not_known(read: Read) -> None:
+    old: Json = {"birthDate": "1968-01-01", "gender": "female", "deceasedBoolean": True}
+    for new, expected in (
+        ({}, ("1968-01-01", "female", True)),
+        ({"birthDate": "2016-01-01"}, (None, "female", True)),
+        ({"gender": "male", "meta": {"lastUpdated": "2026-01-01T00:00:00Z"}}, ("1968-01-01", None, True)),
+        ({"deceasedBoolean": False}, ("1968-01-01", "female", False)),
+    ):
+        person = read(resource("Patient", "p", **old), resource("Patient", "p", **{**old, **new})).person
+        assert person is not None
+        assert (person.birth and person.birth.text, person.gender, person.deceased) == expected
+
+
 def test_of_several_patients_the_first_by_reference_counts(read: Read) -> None:
     person = read(resource("Patient", "b"), resource("Patient", "a")).person
     assert person is not None
