@@ -44,7 +44,8 @@ class Page:
 
     `failed` is true when an OperationOutcome came instead of a result, or one that says more than "information" came along: the result
     may not be what was asked for. `hollow` is true when an entry has no resource. `total` is Bundle.total, `next_url` the next page,
-    `searchset` whether it is the Bundle that a search answers with (http://hl7.org/fhir/R4/http.html#search).
+    "" when one is named without an address, `searchset` whether it is the Bundle that a search answers with
+    (http://hl7.org/fhir/R4/http.html#search).
     """
 
     items: tuple[Item, ...] = ()

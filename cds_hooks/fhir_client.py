@@ -175,7 +175,7 @@ class FhirClient:
                 raise RefusedError(Fault.TOO_MUCH)
             if search and not page.searchset:
                 raise RefusedError(Fault.NOT_RESULT)
-            url = None if page.next_url is None else _join(url, page.next_url)
+            url = _join(url, page.next_url) if page.next_url else None
 
     def _parse(self, body: bytes, until: float) -> Page:
         """One body at a time, and none that would not be read in time: parsing cannot be interrupted and holds up everything."""

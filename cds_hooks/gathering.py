@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from cds_hooks.bundles import Item, MalformedError, Page, distinct, is_subset, read_page
 from cds_hooks.discovery import Service
@@ -152,11 +152,11 @@ def _access(request: HookRequest, fhir: FhirReader, listed: tuple[str, ...]) -> 
 
 async def _fill(slots: Iterable[Slot], fhir: FhirReader, access: Access | None, refusal: str, until: float) -> int:
     """Fetch what is missing and further pages, all at once; afterwards every slot is complete or unknown."""
-    wanting = [slot for slot in slots if not slot.had or slot.next_url is not None] if access is not None else []
+    wanting = [(slot, url) for slot in slots if (url := _url(slot, access)) is not None] if access is not None else []
     if wanting and access is not None:
         costs = _cost(item for slot in slots for item in slot.items)
-        answers = await _read(fhir, access, [_url(slot) for slot in wanting], until, costs)
-        for slot, answer in zip(wanting, answers, strict=True):
+        answers = await _read(fhir, access, [url for _, url in wanting], until, costs)
+        for (slot, _), answer in zip(wanting, answers, strict=True):
             for page in answer.pages:
                 slot.add(page, SERVER_ERROR)
             slot.unknown = slot.unknown or answer.reason
@@ -165,9 +165,15 @@ async def _fill(slots: Iterable[Slot], fhir: FhirReader, access: Access | None, 
     return len(wanting)
 
 
-def _url(slot: Slot) -> str:
-    if slot.next_url is not None:
-        return slot.next_url
+def _url(slot: Slot, access: Access) -> str | None:
+    """What is still to be asked for: the search, or the page after those sent; a relative link starts from the search, as on later pages.
+
+    None when nothing is, and when a next page is named without an address: then what was sent is a part."""
+    if slot.had:
+        try:
+            return urljoin(f"{access.base}/{slot.query}", slot.next_url) if slot.next_url else None
+        except ValueError:
+            return None
     return f"{slot.query}&_count=200" if "?" in slot.query else slot.query
 
 

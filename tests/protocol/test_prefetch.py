@@ -249,6 +249,21 @@ def test_a_medication_that_the_search_included_comes_along(service: Service) -> 
     assert service.knowledge.unread == {}
 
 
+@pytest.mark.parametrize("link", ["Condition?page=2", "?page=2", "/fhir/Condition?page=2", "//ehr.example.org/fhir/Condition?page=2"])
+def test_a_relative_link_to_the_next_page_starts_from_the_search(service: Service, link: str) -> None:
+    service.fhir.answers["https://ehr.example.org/fhir/Condition?page=2"] = bundle(condition("c2"), total=2)
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), link=[{"relation": "next", "url": link}])}, **SERVER))
+    assert service.knowledge.refs == ["Patient/p1", "Condition/c1", "Condition/c2"]
+    assert service.knowledge.unread == {}
+
+
+@pytest.mark.parametrize("link", ["", None, 5, "//["])
+def test_a_next_page_without_an_address_is_not_asked_for(service: Service, link: object) -> None:
+    service.cards(request(prefetch={**COMPLETE, "conditions": bundle(condition(), link=[{"relation": "next", "url": link}])}, **SERVER))
+    assert service.fhir.asked == []
+    assert service.knowledge.unread == {"Condition": "only a part of the data came"}
+
+
 def test_a_next_page_is_fetched(service: Service) -> None:
     url = "https://ehr.example.org/fhir?page=2"
     service.fhir.answers[url] = bundle(condition("c2"), total=2)
