@@ -19,7 +19,7 @@ from cds_hooks.envelope import HookRequest, OrderSelect
 from cds_hooks.errors import BadRequest, MissingData, Problem
 from cds_hooks.faults import NOT_SENT, Fault, RefusedError
 from cds_hooks.fhir_client import Access, Answer, FhirReader
-from cds_hooks.medications import names_of, unresolved
+from cds_hooks.medications import names_of, reads_of, unresolved
 from cds_hooks.ownership import Owner, Patient
 from rules.extract import Input
 from rules.facts import Origin
@@ -112,7 +112,7 @@ async def gather(
     _require(service, slots, kept)
     mine, foreign_orders = _own_orders(orders, patient, unread)
     everything = [*((item, Origin.RECORD) for item in kept), *mine]
-    fetched += await _fetch_medications(everything, fhir, access, until)
+    fetched += await _fetch_medications(everything, fhir, access, request.fhir_server or "", until)
     _note_nameless(everything, unread)
     return Gathered(
         resources=tuple(Input(item.resource, origin, item.full_url or "") for item, origin in everything),
@@ -303,13 +303,15 @@ def _own_orders(orders: Iterable[tuple[Item, Origin]], patient: Patient, unread:
     return mine, foreign
 
 
-async def _fetch_medications(everything: list[tuple[Item, Origin]], fhir: FhirReader, access: Access | None, until: float) -> int:
-    """Read the Medications that nothing but a reference names, and add them to `everything`."""
+async def _fetch_medications(
+    everything: list[tuple[Item, Origin]], fhir: FhirReader, access: Access | None, server: str, until: float
+) -> int:
+    """Read the Medications that nothing but a reference names, and add them to `everything`. `server`: its address as sent."""
     if access is None:
         return 0
     known = names_of(item for item, _ in everything)
-    wanted = dict.fromkeys(reference for item, _ in everything if (reference := unresolved(item.resource, known)))
-    urls = [f"Medication/{quote(name[11:], safe='')}" for name in wanted if name.startswith("Medication/") and "/" not in name[11:]]
+    wanted = (reference for item, _ in everything if (reference := unresolved(item.resource, known)))
+    urls = reads_of(wanted, (access.base, server.rstrip("/")))
     if not urls:
         return 0
     costs = _cost(item for item, _ in everything)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 from cds_hooks.body import JsonObject
 from cds_hooks.bundles import Item
 
-__all__ = ["names_of", "unresolved"]
+__all__ = ["names_of", "reads_of", "unresolved"]
+
+READ = re.compile(r"Medication/(?P<id>[^/?#]+)(?:/_history/(?P<version>[^/?#]+))?")
 
 
 def names_of(items: Iterable[Item]) -> frozenset[str]:
@@ -19,6 +23,25 @@ def names_of(items: Iterable[Item]) -> frozenset[str]:
             if item.full_url:
                 found.add(item.full_url)
     return frozenset(found)
+
+
+def reads_of(references: Iterable[str], bases: Iterable[str]) -> list[str]:
+    """The reads (http://hl7.org/fhir/R4/http.html#read, #vread) for references to Medications of the server at `bases`, one for each.
+
+    A reference with a version means that version. Asked for in several, one of which is the current one, that is read; of several old
+    ones none, for a Medication of this call is known by its id alone."""
+    versions: dict[str, set[str]] = {}
+    here = tuple(f"{base}/" for base in bases)
+    for reference in references:
+        own = next((reference.removeprefix(base) for base in here if reference.startswith(base)), reference)
+        found = READ.fullmatch(own)
+        if found is not None and not {found["id"], found["version"]} & {".", ".."}:  # these would lead elsewhere
+            versions.setdefault(found["id"], set()).add(found["version"] or "")
+    return [
+        f"Medication/{quote(name, safe='')}" + (f"/_history/{quote(min(asked), safe='')}" if "" not in asked else "")
+        for name, asked in versions.items()
+        if "" in asked or len(asked) == 1
+    ]
 
 
 def unresolved(resource: JsonObject, known: frozenset[str]) -> str | None:

@@ -291,6 +291,56 @@ def test_a_medication_that_only_a_reference_names_is_fetched(service: Service) -
     assert service.knowledge.unread == {}
 
 
+HERE = "https://ehr.example.org/fhir/Medication/d1"
+
+
+@pytest.mark.parametrize(
+    ("references", "asked"),
+    [
+        ([HERE], ["Medication/d1"]),
+        (["Medication/d1/_history/2"], ["Medication/d1/_history/2"]),
+        ([f"{HERE}/_history/2", "Medication/d1/_history/2"], ["Medication/d1/_history/2"]),
+        (["Medication/d1/_history/2", HERE], ["Medication/d1"]),
+        (["Medication/d1", HERE], ["Medication/d1"]),
+    ],
+)
+def test_a_medication_of_the_fhir_server_is_read_however_it_is_called(service: Service, references: list[str], asked: list[str]) -> None:
+    service.fhir.answers[asked[0]] = {"resourceType": "Medication", "id": "d1"}
+    orders = [order(f"m{place}", medicationReference={"reference": reference}) for place, reference in enumerate(references)]
+    service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(*orders)}, **SERVER))
+    assert service.fhir.asked == asked
+    assert service.knowledge.unread == {}
+
+
+def test_a_medication_is_read_from_the_server_as_the_caller_writes_its_address(service: Service) -> None:
+    service.fhir.answers["Medication/d1"] = {"resourceType": "Medication", "id": "d1"}
+    named = order(medicationReference={"reference": "https://EHR.example.org:443/fhir/Medication/d1"})
+    there = {**SERVER, "fhirServer": "https://EHR.example.org:443/fhir/"}
+    service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(named)}, **there))
+    assert service.fhir.asked == ["Medication/d1"]
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        ["https://ehr.example.org/Medication/d1"],
+        ["https://ehr.example.org/fhir/other/Medication/d1"],
+        ["https://elsewhere.example.org/fhir/Medication/d1"],
+        ["https://ehr.example.org.evil.example/fhir/Medication/d1"],
+        ["//ehr.example.org/fhir/Medication/d1"],
+        ["Medication/.."],
+        ["Medication/d1/_history/.."],
+        ["Medication/d1/_history/1", "Medication/d1/_history/2"],
+        ["Medication/d1/_history/2?x=1"],
+    ],
+)
+def test_a_medication_that_another_server_or_no_single_version_holds_is_not_read(service: Service, references: list[str]) -> None:
+    orders = [order(f"m{place}", medicationReference={"reference": reference}) for place, reference in enumerate(references)]
+    service.cards(request(prefetch={**COMPLETE, "medicationRequests": bundle(*orders)}, **SERVER))
+    assert service.fhir.asked == []
+    assert set(service.knowledge.unread) == {"MedicationRequest"}
+
+
 def test_a_medication_reference_cannot_climb_to_another_address(service: Service) -> None:
     service.cards(
         request(
