@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import orjson
@@ -27,18 +27,24 @@ from cds_hooks.turns import Places
 
 __all__ = ["FeedbackReceiver", "FeedbackRequest"]
 
-TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$"
+TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$"
 PRINTED = r"^[^\x00]*$"  # PostgreSQL stores no NUL
 
 
 def _utc(text: str) -> str:
-    """RFC 3339 section 5.6 to UTC; raises ValueError for a day or time that does not exist."""
-    head, dot, rest = text.upper().partition(".")
+    """RFC 3339 section 5.6 to UTC, to the microsecond; raises ValueError for a day or time that does not exist.
+
+    A leap second counts as the second before it, as dates of FHIR do here; there is none but at the end of a month."""
+    leaps = text[17:19] == "60"
+    head, dot, rest = (text[:17] + "59" + text[19:] if leaps else text).upper().partition(".")
     digits = rest.rstrip("Z").partition("+")[0].partition("-")[0] if dot else ""
     try:
-        return moment(datetime.fromisoformat(head + dot + digits[:6] + rest[len(digits) :]).astimezone(UTC))
+        found = datetime.fromisoformat(head + dot + digits[:6] + rest[len(digits) :]).astimezone(UTC)
+        if leaps and ((found.hour, found.minute) != (23, 59) or (found + timedelta(minutes=1)).day != 1):
+            raise ValueError
     except OverflowError as error:  # a moment before year 1 or after 9999 in UTC
         raise ValueError from error
+    return moment(found)
 
 
 Timestamp = Annotated[str, Field(pattern=TIMESTAMP), AfterValidator(_utc)]

@@ -114,6 +114,11 @@ def test_feedback_on_a_card_that_is_not_known_is_kept(service: Service) -> None:
         (accepted(outcomeTimestamp="2026-11-22T10:05:31"), "feedback[0].outcomeTimestamp"),
         (accepted(outcomeTimestamp="2026-02-30T10:05:31Z"), "feedback[0].outcomeTimestamp"),
         (accepted(outcomeTimestamp="0001-01-01T00:00:00+10:00"), "feedback[0].outcomeTimestamp"),
+        (accepted(outcomeTimestamp="2026-11-22T10:05:60Z"), "feedback[0].outcomeTimestamp"),
+        (accepted(outcomeTimestamp="2016-12-30T23:59:60Z"), "feedback[0].outcomeTimestamp"),
+        (accepted(outcomeTimestamp="9999-12-31T23:59:60Z"), "feedback[0].outcomeTimestamp"),
+        (accepted(outcomeTimestamp="2026-11-22T10:05:61Z"), "feedback[0].outcomeTimestamp"),
+        (accepted(outcomeTimestamp="2026-11-22T10:05:31.Z"), "feedback[0].outcomeTimestamp"),
         (accepted(outcomeTimestamp=1764000000), "feedback[0].outcomeTimestamp"),
         (overridden(overrideReason={}), "feedback[0].overrideReason"),
         (overridden(overrideReason="x"), "feedback[0].overrideReason"),
@@ -141,6 +146,21 @@ def test_a_body_without_the_array_is_refused(service: Service, body: object) -> 
 )
 def test_every_form_of_rfc_3339_is_accepted(service: Service, stamp: str) -> None:
     assert service.post(URL, {"feedback": [accepted(outcomeTimestamp=stamp)]}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("stamp", "stored"),
+    [
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000000Z"),
+        ("2016-12-31T18:59:60.25-05:00", "2016-12-31T23:59:59.250000Z"),
+        ("2017-01-01T05:29:60+05:30", "2016-12-31T23:59:59.000000Z"),
+        ("2026-11-22T10:05:31.12345678901234567890Z", "2026-11-22T10:05:31.123456Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000000Z"),
+    ],
+)
+def test_a_leap_second_and_a_long_fraction_are_stored_as_the_moment_that_they_are(service: Service, stamp: str, stored: str) -> None:
+    assert service.post(URL, {"feedback": [accepted(outcomeTimestamp=stamp)]}).status == 200
+    assert [row["outcome_at"] for row in rows(service)] == [stored]
 
 
 def test_a_refused_report_is_told_what_it_should_look_like(service: Service) -> None:
