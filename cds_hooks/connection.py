@@ -17,6 +17,7 @@ HEAD_BYTES = 64 * 1024
 UNREADABLE = "expected one HTTP/1.1 request (RFC 9112): method, target and version on its first line, header fields, one body length"
 TOO_LARGE = f"expected a request head of at most {HEAD_BYTES} bytes"
 UNKNOWN_CODING = "expected no Transfer-Encoding other than chunked (RFC 9112, 6.1)"
+ONE_HOST = "expected one Host field (RFC 9112, 3.2)"
 GRACE_S = 1.0  # a body that does not come in time is answered with 400 by the service first
 
 
@@ -107,6 +108,8 @@ class Guarded(HttpToolsProtocol):
         elif (codings := [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]) not in ([], [b"chunked"]):
             ends = codings[-1].rpartition(b",")[2].strip() == b"chunked"  # else nobody knows where the body ends
             self._refuse(HttpProblem(501 if ends else 400, UNKNOWN_CODING))
+        elif (hosts := sum(name == b"host" for name, _ in self.headers)) > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            self._refuse(HttpProblem(400, ONE_HOST))
         else:
             self._arm(self.limit_s + GRACE_S)
             super().on_headers_complete()

@@ -164,8 +164,10 @@ def test_a_transfer_coding_that_this_service_does_not_read_is_501(tight: Running
         head(2).replace(b"host:", b"content-length: 3\r\nhost:") + b"{}",
         head(2).replace(b"host:", b"transfer-encoding: chunked\r\nhost:") + b"0\r\n\r\n",
         head(2).replace(b"content-length: 2", b"transfer-encoding: chunked") + b"zz\r\n",
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nHost: 127.0.0.1\r\n\r\n",
     ],
-    ids=["tls", "http2", "method", "no colon", "two lengths", "length and chunks", "chunk size"],
+    ids=["tls", "http2", "method", "no colon", "two lengths", "length and chunks", "chunk size", "no host", "two hosts"],
 )
 def test_what_is_no_http_is_refused_with_an_operation_outcome(tight: Running, data: bytes) -> None:
     with opened(tight) as odd:
@@ -175,6 +177,12 @@ def test_what_is_no_http_is_refused_with_an_operation_outcome(tight: Running, da
     assert b"content-type: application/fhir+json" in first
     assert issue["details"]["coding"][0]["code"] == "NMCDS-112"
     assert "RFC 9112" in issue["diagnostics"]
+
+
+def test_a_caller_of_http_1_0_need_not_name_the_host(tight: Running) -> None:
+    with opened(tight) as old:
+        old.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert old.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_more_connections_than_there_may_be_are_refused(tight: Running) -> None:
