@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rules.compile import Compiled, inclusion
 from rules.engine.interface import ORDINARY, Budget
@@ -41,6 +41,15 @@ def needs_occasion(finding: Finding, record: Record, watched: frozenset[str]) ->
     facts = ((one.resource.partition("/")[0], one.fact) for one in finding.because if one.resource)
     given = {kind for kind, fact in facts if kind not in ("Patient", *MEDICATION_TYPES) or not watched.isdisjoint(fact.split(":"))}
     return not given or (given == {"Condition"} and not unread.isdisjoint(MEDICATION_TYPES))
+
+
+def evidence(rule: Rule, branches: Iterable[Branch]) -> dict[Evidence, None]:
+    """What these branches rest on: of a row of a table its own sources, as far as that row was verified; else those of the rule."""
+    found: dict[Evidence, None] = {}
+    for branch in branches:
+        own = [Evidence(source, "", "", branch.verified) for source in branch.source.split(";") if source]
+        found.update(dict.fromkeys(own or rule.evidence))
+    return found
 
 
 class Speaker:
@@ -178,7 +187,6 @@ class Speaker:
         chain = dict.fromkeys((*reasons.chain, ChainStep(rule.id, f"{'asks' if asks else 'fires'}:{rule.id}")))
         for branch in branches:
             chain.update(dict.fromkeys(ChainStep(rule.id, f"blocked:{name}") for name in branch.blocks if not asks))
-        sources = {one for branch in branches for one in branch.source.split(";") if one}
         return Finding(
             rule=RuleRef(rule.id, rule.version),
             title=rule.title,
@@ -194,10 +202,7 @@ class Speaker:
             not_checked=tuple(reasons.missing),
             withheld=tuple(withheld),
             suggestions=suggestions,
-            evidence=(
-                *rule.evidence,
-                *(Evidence(source, "", "", "") for source in sorted(sources - {one.source for one in rule.evidence})),
-            ),
+            evidence=tuple(evidence(rule, branches)),
             override_reasons=card.override_reasons,
             family=None if card.alone & {branch.id for branch in branches} else card.family,
             joins=card.joins,
