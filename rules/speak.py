@@ -183,7 +183,6 @@ class Speaker:
         urgent = card.emergency or "critical" in levels.values()
         offered = self.offers.suggestions(rule, card, world, branches, reasons, undecided, withheld, asks=asks, urgent=urgent)
         suggestions = tuple(offered)
-        title = strongest.summary if strongest.summary != card.summary else (card.ask_summary or f"Cannot be checked: {rule.title}")
         chain = dict.fromkeys((*reasons.chain, ChainStep(rule.id, f"{'asks' if asks else 'fires'}:{rule.id}")))
         for branch in branches:
             chain.update(dict.fromkeys(ChainStep(rule.id, f"blocked:{name}") for name in branch.blocks if not asks))
@@ -194,7 +193,7 @@ class Speaker:
             stage=rule.stage,
             asks=asks,
             indicator="info" if asks else levels[strongest.id],
-            summary=title[:139] if asks else strongest.summary,
+            summary=self.question(rule, card, strongest, world)[:139] if asks else strongest.summary,
             detail=tuple(detail),
             branches=tuple(branch.id for branch in branches),
             because=tuple(reasons.because),
@@ -212,6 +211,14 @@ class Speaker:
             provisional=provisional,
             leaflets=tuple(line.text for line in card.leaflets if self.compiled.whens[line.when] in world.sure),
         )
+
+    @staticmethod
+    def question(rule: Rule, card: Card, branch: Branch, world: World) -> str:
+        """The title of a question: the branch's own words when they ask or it holds for certain; what only may hold is no title."""
+        states = "?" not in branch.summary and inclusion(rule, branch) not in world.sure
+        if branch.summary == card.summary or states:
+            return card.ask_summary or f"Cannot be checked: {rule.title}"
+        return branch.summary
 
     def level(self, branch: Branch, card: Card, world: World) -> Indicator:
         """The branch's level, one lower when only an unconfirmed diagnosis supports it."""
