@@ -105,7 +105,7 @@ class Medication:
     `dosing_days` is on how many days of a week it is taken (7: daily). `days` is the planned length from timing bounds or supply
     times (repeats + 1). `single` is true for a one-off dose. `reasons` are concepts of reasonCode and reasonReference;
     `has_reason` is true when either element exists, recognised or not. `status_reasons` holds `ineffective` and/or `intolerance`
-    when statusReason says so. `matched_by_name` marks recognition by text alone.
+    when statusReason says so, `other` when it says something else. `matched_by_name` marks recognition by text alone.
     """
 
     ref: str

@@ -586,3 +586,17 @@ def test_a_medication_whose_code_cannot_be_read_makes_its_order_unread(read: Rea
     drug = resource("Medication", "d", code=code)
     record = read(resource("MedicationRequest", medicationReference={"reference": "Medication/d"}), drug)
     assert record.unread == {"MedicationRequest": "a resource of this type could not be read"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        ({"text": "patient choice"}, names("other")),
+        (cc((SNOMED, "8943002")), names("other")),
+        ({"text": "ineffective"}, names("ineffective")),
+        ({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}, names()),
+        (None, names()),
+    ],
+)
+def test_a_reason_of_a_stop_that_is_none_of_ours_is_still_a_recorded_reason(read: Read, stated: object, found: frozenset[str]) -> None:
+    assert request(read, status="stopped", statusReason=stated).status_reasons == found
