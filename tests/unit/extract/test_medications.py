@@ -317,6 +317,8 @@ def test_a_single_dose_says_so_in_its_timing(read: Read, instructions: object, s
         (cc(PREDNISONE), {"text": "by mouth"}, None),
         (cc((ATC, "S01ED01")), None, "eye"),
         (cc((ATC, "S01ED01")), IV, "iv"),
+        (cc((ATC, "J06BA01")), None, "sc"),
+        (cc((ATC, "J06BA02")), None, "iv"),
         ({"text": "Timolol 0.5% ophthalmic solution"}, None, "eye"),
         ({"text": "prednisone tablet"}, None, "oral"),
     ],
