@@ -124,7 +124,7 @@ def test_another_word_is_refused() -> None:
     ],
 )
 def test_exactly_the_limit_is_so_in_every_unit(unit: str, before: float, now: float, bound: dict[str, object], expected: str) -> None:
-    results = []
+    results: list[Input] = []
     for when, value in (("2026-11-01", before), ("2026-11-21", now)):
         taken = weighed(len(results), when, 1)
         taken["code"] = {"coding": list(CODES.codings("creatinine"))}
