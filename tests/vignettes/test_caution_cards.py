@@ -78,6 +78,12 @@ def test_no_card_of_the_caution_table_prints_a_word_for_writers_of_rules() -> No
             {("S-MGFA-PASCUZZI2012", "not yet"), ("S-MGFA-DRUGS", "source seen")},
         ),
         ("dd-mg-avoid", "lambert-eaton", ["penicillamine"], {("S-MGFA-DRUGS", "source seen")}),
+        (
+            "dd-mg-contraindicated",
+            "congenital-myasthenic-syndrome",
+            ["quinidine"],
+            {("S-GENEREVIEWS-CMS", "source seen (treatment table)")},
+        ),
     ],
 )
 def test_a_card_of_the_caution_table_rests_on_the_rows_that_speak_each_as_far_as_it_was_verified(
