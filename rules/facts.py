@@ -106,7 +106,7 @@ class Medication:
     times (repeats + 1). `single` is true for a one-off dose, `tapers` for an order whose instructions in sequence lower the daily
     dose step by step (None: a dose is not known). `reasons` are concepts of reasonCode and reasonReference; `has_reason`
     is true when either element exists, recognised or not. `status_reasons` holds `ineffective` and/or `intolerance` when statusReason
-    says so. `matched_by_name` marks recognition by text alone.
+    says so, `other` when it says something else. `matched_by_name` marks recognition by text alone.
     """
 
     ref: str

@@ -143,7 +143,7 @@ def _branches(file: RuleFile, card: Card | None, stage: str, identifier: str, te
     branches = []
     for number, entry in enumerate(entries or [{"id": "main"}]):
         where = f"branch[{number}]."
-        file.keys(where, entry, BRANCH | {"source"})
+        file.keys(where, entry, BRANCH | {"source", "verified"})
         concludes, blocks = file.texts(where, entry, "concludes"), file.texts(where, entry, "blocks")
         own_lines = file.texts(where, entry, "lines")
         branches.append(
@@ -160,6 +160,7 @@ def _branches(file: RuleFile, card: Card | None, stage: str, identifier: str, te
                 concludes=(*file.texts("then.", then, "concludes"), *concludes),
                 blocks=(*file.texts("then.", then, "blocks"), *blocks),
                 source=file.text(where, entry, "source", ""),
+                verified=file.text(where, entry, "verified", ""),
             )
         )
     for branch in branches:

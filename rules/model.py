@@ -109,6 +109,9 @@ class Branch:
     concludes: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ()
     source: str = ""
+    """What this branch alone rests on, separated by ";"; empty: the sources of the rule."""
+    verified: str = ""
+    """How far that was compared with its sources."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rules.compile import Compiled, inclusion
 from rules.engine.interface import ORDINARY, Budget
@@ -47,6 +47,15 @@ def is_masked(record: Record) -> bool:
     """Whether the problem list came as a whole, with an entry that does not say what it is. Many records have one, and it could be any
     disease: nobody is asked about all of them."""
     return record.unread.get("Condition") == MASKED
+
+
+def evidence(rule: Rule, branches: Iterable[Branch]) -> dict[Evidence, None]:
+    """What these branches rest on: of a row of a table its own sources, as far as that row was verified; else those of the rule."""
+    found: dict[Evidence, None] = {}
+    for branch in branches:
+        own = [Evidence(source, "", "", branch.verified) for source in branch.source.split(";") if source]
+        found.update(dict.fromkeys(own or rule.evidence))
+    return found
 
 
 class Speaker:
@@ -181,11 +190,9 @@ class Speaker:
         urgent = card.emergency or "critical" in levels.values()
         offered = self.offers.suggestions(rule, card, world, branches, reasons, undecided, withheld, asks=asks, urgent=urgent)
         suggestions = tuple(offered)
-        title = strongest.summary if strongest.summary != card.summary else (card.ask_summary or f"Cannot be checked: {rule.title}")
         chain = dict.fromkeys((*reasons.chain, ChainStep(rule.id, f"{'asks' if asks else 'fires'}:{rule.id}")))
         for branch in branches:
             chain.update(dict.fromkeys(ChainStep(rule.id, f"blocked:{name}") for name in branch.blocks if not asks))
-        sources = {one for branch in branches for one in branch.source.split(";") if one}
         return Finding(
             rule=RuleRef(rule.id, rule.version),
             title=rule.title,
@@ -193,7 +200,7 @@ class Speaker:
             stage=rule.stage,
             asks=asks,
             indicator="info" if asks else levels[strongest.id],
-            summary=title[:139] if asks else strongest.summary,
+            summary=self.question(rule, card, strongest, world)[:139] if asks else strongest.summary,
             detail=tuple(detail),
             branches=tuple(branch.id for branch in branches),
             because=tuple(reasons.because),
@@ -201,10 +208,7 @@ class Speaker:
             not_checked=tuple(reasons.missing),
             withheld=tuple(withheld),
             suggestions=suggestions,
-            evidence=(
-                *rule.evidence,
-                *(Evidence(source, "", "", "") for source in sorted(sources - {one.source for one in rule.evidence})),
-            ),
+            evidence=tuple(evidence(rule, branches)),
             override_reasons=card.override_reasons,
             family=None if card.alone & {branch.id for branch in branches} else card.family,
             joins=card.joins,
@@ -214,6 +218,14 @@ class Speaker:
             provisional=provisional,
             leaflets=tuple(line.text for line in card.leaflets if self.compiled.whens[line.when] in world.sure),
         )
+
+    @staticmethod
+    def question(rule: Rule, card: Card, branch: Branch, world: World) -> str:
+        """The title of a question: the branch's own words when they ask or it holds for certain; what only may hold is no title."""
+        states = "?" not in branch.summary and inclusion(rule, branch) not in world.sure
+        if branch.summary == card.summary or states:
+            return card.ask_summary or f"Cannot be checked: {rule.title}"
+        return branch.summary
 
     def level(self, branch: Branch, card: Card, world: World) -> Indicator:
         """The branch's level, one lower when only an unconfirmed diagnosis supports it."""

@@ -230,4 +230,7 @@ def _effective(resource: Element, reading: Reading) -> tuple[FhirDate | None, Fh
 
 
 def _why(reasons: object, reading: Reading) -> frozenset[str]:
-    return reading.answers(reasons) & {"ineffective", "intolerance"}
+    """Why therapy stopped: a failed trial, else that another reason was recorded."""
+    known = reading.answers(reasons) & {"ineffective", "intolerance"}
+    stated = any(says_something(one) for one in (reasons if isinstance(reasons, list) else [reasons]))
+    return known or frozenset({"other"} if stated else ())

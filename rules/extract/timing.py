@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -124,8 +126,18 @@ def _days_a_week(item: Element, reading: Reading) -> Decimal | None:
         return Decimal(1)
     times = times_a_day(item)
     if times is None:
-        return None
+        return _days_of_events(item, reading)
     weekdays = _weekdays(item)
     days = Decimal(len(weekdays)) if weekdays else min(round(times * _WEEK, 6), _WEEK)
     planned = length(item, reading)
     return min(days, planned) if planned is not None and planned >= 1 else days
+
+
+def _days_of_events(item: Element, reading: Reading) -> Decimal | None:
+    """Of doses that are named one by one, the most days of any seven on which there is one."""
+    events = _timing(item).get("event")
+    found = [reading.date(moment) for moment in events] if isinstance(events, list) and not repeat_of(item) else []
+    if not found or any(event is None or event.precision in {"year", "month"} for event in found):
+        return None
+    days = sorted({date.fromisoformat(event.text[:10]).toordinal() for event in found if event is not None})
+    return Decimal(max(bisect_left(days, day + 7) - place for place, day in enumerate(days)))

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 
 from rules.facts import Presence
@@ -132,13 +132,22 @@ class Change:
             if changed is None:
                 tests.append(None)
             else:
-                tests.append(changed * sign > limit if name.endswith("above") else changed * sign >= limit)
+                amount = rounded(changed * sign)
+                tests.append(amount > limit if name.endswith("above") else amount >= limit)
         truth = both(tests)
         if truth is None:
             return self.quiet(index)
         if not truth:
             return ABSENT
         return Verdict(Presence.PRESENT, tuple(Support(f"change:{later.concept}", value.ref, value.when.text) for value in (later, older)))
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """Without the last digits: values converted from another unit are rounded there, and whether a change is exactly 30 % must not depend
+    on the unit."""
+    with localcontext() as context:
+        context.prec = 12
+        return +amount
 
 
 def steps(later: list[Value], values: list[Value]) -> list[tuple[Value, Value]]:

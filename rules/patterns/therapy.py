@@ -68,9 +68,9 @@ def ended(fact: Medication) -> bool:
 
 
 def withdrawn(fact: Medication) -> bool:
-    """Has it stopped, or was the order cancelled for a reason that is known?"""
+    """Has it stopped, or was the order cancelled because the trial had failed?"""
     cancelled = fact.kind == "MedicationRequest" and fact.status == "cancelled" and fact.origin is Origin.RECORD
-    return ended(fact) or (cancelled and bool(fact.status_reasons))
+    return ended(fact) or (cancelled and bool(fact.status_reasons - {"other"}))
 
 
 def given(fact: Medication) -> Truth:

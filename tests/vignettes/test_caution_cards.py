@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cds_hooks.cards import Renderer
 from rules.check import evaluate_vignette
 from rules.findings import Evaluation
@@ -62,3 +64,31 @@ def test_no_card_of_the_caution_table_prints_a_word_for_writers_of_rules() -> No
     lines = " ".join(line for one in told.findings if one.rule.id.startswith("dd-") for line in one.detail)
     assert "ciprofloxacin" in lines
     assert not [word for word in (": silent", ": info", "does not fire", "aggregate into", "CSV note", "Grades come from") if word in lines]
+
+
+@pytest.mark.parametrize(
+    ("rule", "disease", "drugs", "rests_on"),
+    [
+        ("dd-table-generic", "melas", ["linezolid"], {("S-MITO-DELPHI2020", "not yet")}),
+        ("dd-mg-caution", "myasthenia-gravis", ["phenytoin"], {("S-MGFA-PASCUZZI2012", "not yet")}),
+        (
+            "dd-mg-caution",
+            "myasthenia-gravis",
+            ["phenytoin", "deferoxamine"],
+            {("S-MGFA-PASCUZZI2012", "not yet"), ("S-MGFA-DRUGS", "source seen")},
+        ),
+        ("dd-mg-avoid", "lambert-eaton", ["penicillamine"], {("S-MGFA-DRUGS", "source seen")}),
+        (
+            "dd-mg-contraindicated",
+            "congenital-myasthenic-syndrome",
+            ["quinidine"],
+            {("S-GENEREVIEWS-CMS", "source seen (treatment table)")},
+        ),
+    ],
+)
+def test_a_card_of_the_caution_table_rests_on_the_rows_that_speak_each_as_far_as_it_was_verified(
+    rule: str, disease: str, drugs: list[str], rests_on: set[tuple[str, str]]
+) -> None:
+    told = evaluation("order-sign", diagnoses=[disease], drafts=drugs)
+    [finding] = [one for one in told.findings if one.rule.id == rule]
+    assert {(one.source, one.verified) for one in finding.evidence} == rests_on

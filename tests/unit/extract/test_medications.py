@@ -347,6 +347,8 @@ def test_a_single_dose_says_so_in_its_timing(read: Read, instructions: object, s
         (cc(PREDNISONE), {"text": "by mouth"}, None),
         (cc((ATC, "S01ED01")), None, "eye"),
         (cc((ATC, "S01ED01")), IV, "iv"),
+        (cc((ATC, "J06BA01")), None, "sc"),
+        (cc((ATC, "J06BA02")), None, "iv"),
         ({"text": "Timolol 0.5% ophthalmic solution"}, None, "eye"),
         ({"text": "prednisone tablet"}, None, "oral"),
     ],
@@ -616,3 +618,33 @@ def test_a_medication_whose_code_cannot_be_read_makes_its_order_unread(read: Rea
     drug = resource("Medication", "d", code=code)
     record = read(resource("MedicationRequest", medicationReference={"reference": "Medication/d"}), drug)
     assert record.unread == {"MedicationRequest": "a resource of this type could not be read"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        ({"text": "patient choice"}, names("other")),
+        (cc((SNOMED, "8943002")), names("other")),
+        ({"text": "ineffective"}, names("ineffective")),
+        ({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}, names()),
+        (None, names()),
+    ],
+)
+def test_a_reason_of_a_stop_that_is_none_of_ours_is_still_a_recorded_reason(read: Read, stated: object, found: frozenset[str]) -> None:
+    assert request(read, status="stopped", statusReason=stated).status_reasons == found
+
+
+@pytest.mark.parametrize(
+    ("events", "days"),
+    [
+        (["2026-11-25", "2026-11-26"], 2),
+        (["2026-11-25T08:00:00-05:00", "2026-11-25T22:00:00-05:00"], 1),
+        (["2026-11-25", "2026-12-02", "2026-12-09"], 1),
+        (["2026-12-09", "2026-11-25", "2026-12-08"], 2),
+        (["2026-11-25", "2026-12"], None),
+        (["2026-11-25", "soon"], None),
+        (["2026-11-25", 5], None),
+    ],
+)
+def test_doses_named_one_by_one_are_counted_by_the_days_of_a_week(read: Read, events: list[object], days: int | None) -> None:
+    assert request(read, dosageInstruction=[{"timing": {"event": events}}]).dosing_days == days

@@ -108,3 +108,28 @@ def test_without_any_of_them_it_is_refused() -> None:
 def test_another_word_is_refused() -> None:
     with pytest.raises(PatternError, match="expected nearest, highest, lowest, nadir or step"):
         build(CONTEXT, {"change": "weight", "over": "28 days", "from": "first", "rise_at_least": 1})
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "now", "bound", "expected"),
+    [
+        ("mg/dL", 1.0, 1.3, {"rise_percent_above": 30}, "absent"),
+        ("mg/dL", 1.0, 1.31, {"rise_percent_above": 30}, "present"),
+        ("umol/L", 100, 130, {"rise_percent_above": 30}, "absent"),
+        ("umol/L", 100, 131, {"rise_percent_above": 30}, "present"),
+        ("mg/dL", 1.0, 1.3, {"rise_percent_at_least": 30}, "present"),
+        ("mg/dL", 0.7, 0.91, {"rise_percent_at_least": 30}, "present"),
+        ("mg/dL", 1.3, 0.91, {"fall_percent_at_least": 30}, "present"),
+        ("umol/L", 1e-15, 1e15, {"rise_percent_at_least": 30}, "present"),
+    ],
+)
+def test_exactly_the_limit_is_so_in_every_unit(unit: str, before: float, now: float, bound: dict[str, object], expected: str) -> None:
+    results: list[Input] = []
+    for when, value in (("2026-11-01", before), ("2026-11-21", now)):
+        taken = weighed(len(results), when, 1)
+        taken["code"] = {"coding": list(CODES.codings("creatinine"))}
+        taken["valueQuantity"] = {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+        results.append(Input(taken))
+    record = extract(results, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
+    condition = {"change": "creatinine", "over": "6 months", "unit": "umol/L", **bound}
+    assert str(build(CONTEXT, condition).match(RecordIndex(record)).presence) == expected
