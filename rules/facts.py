@@ -180,7 +180,7 @@ class Event:
     `kind`: procedure, report (DiagnosticReport), imaging (ImagingStudy), immunization, encounter, order
     (ServiceRequest), appointment, plan (CarePlan), goal, device (Device, DeviceUseStatement), flag, communication,
     consent, answer (QuestionnaireResponse item). `tags` hold coded details: goal achievement codes (not-achieved ...),
-    answers of questions (yes, no), revoked reasons. `reasons` as in Medication.
+    answers of questions (yes, no), the priority of an order. `reasons` as in Medication.
     """
 
     ref: str

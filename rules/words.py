@@ -123,6 +123,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "ordered_within": "ordered in the last {}",
     "over": "over {}",
     "first": "no earlier entry of the same disease: {}",
+    "priority": "priority {}",
     "placed": "a completed Procedure without a stated end counts: {}",
     "pred_above": "above {} mg prednisone-equivalent a day",
     "pred_at_least": "at least {} mg prednisone-equivalent a day",

@@ -9,6 +9,7 @@ from rules.facts import Event, Medication, Origin
 
 __all__ = ["appointments", "immunizations", "orders", "recommendations"]
 
+_PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 # Procedures that rules treat as therapies: `draft = "VS-PLEX"` reads them beside drugs.
 _THERAPIES = frozenset({"plasmapheresis", "immunoglobulin-infusion"})
 
@@ -19,7 +20,7 @@ def _therapy(concepts: frozenset[str], reading: Reading) -> frozenset[str]:
 
 
 def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Medication]:
-    """A ServiceRequest (R4 12.2): an order, and a Medication when it orders a drug, a vaccine or plasma exchange."""
+    """A ServiceRequest (R4 12.2): an order, its priority a tag, and a Medication when it orders a drug, a vaccine or plasma exchange."""
     concepts = reading.concepts(reading.codeable(resource, "code"), resource.get("orderDetail"))
     reasons, has_reason = reading.reasons(resource)
     if not concepts:
@@ -30,6 +31,7 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
     forbidden = flag(resource.get("doNotPerform")) is True
     when = reading.when(resource, "occurrenceDateTime", "occurrencePeriod")
     authored = reading.date(resource.get("authoredOn"))
+    priority = resource.get("priority")
     drugs = _therapy(concepts, reading)
     if drugs:
         yield Medication(
@@ -55,6 +57,7 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
         end=reading.period(resource.get("occurrencePeriod"))[1],
         origin=origin,
         do_not_perform=forbidden,
+        tags=frozenset({priority} if isinstance(priority, str) and priority in _PRIORITIES else ()),
         reasons=reasons,
         has_reason=has_reason,
     )

@@ -27,7 +27,7 @@ COMPLETE: Mapping[str, Set[str]] = {
 }
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "done": frozenset({"is", "within", "ago", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
-    "order": frozenset({"is", "within", "status", "after_last"}),
+    "order": frozenset({"is", "within", "status", "priority", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "fulfilled"}),
@@ -285,8 +285,8 @@ class Judge:
         return both(tests)
 
     def order(self, event: Event, record: Record) -> Truth:
-        """Active, planned, or completed in the window."""
-        if event.do_not_perform:
+        """Active, planned, or completed in the window; with one of the priorities asked for, where none is stated: routine (R4)."""
+        if event.do_not_perform or (self.tags and not event.tags & self.tags):
             return False
         if self.statuses:
             return both((event.status in self.statuses, self.window.holds(event.when, record)))
@@ -343,7 +343,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         predicate,
         Window.build(context, table, "180 days" if predicate == "answer" else None),
         _statuses(table, "status"),
-        _statuses(table, "tags"),
+        _statuses(table, "tags") | _statuses(table, "priority"),
         duration(context, table["ahead"]) if "ahead" in table else None,
         duration(context, table["over"]) if "over" in table else None,
         duration(context, table["ago"]) if "ago" in table else None,

@@ -19,6 +19,7 @@ _CLINICAL: Final = ("active", "recurrence", "relapse", "inactive", "remission", 
 _VERIFICATION: Final = ("unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error")
 _SEVERITIES: Final = ("mild", "moderate", "severe")
 _INTERPRETATIONS: Final = {"positive": "POS", "negative": "NEG", "indeterminate": "IND", "high": "H", "low": "L", "normal": "N"}
+_PRIORITIES: Final = ("routine", "urgent", "asap", "stat")
 _RELATIONS: Final = {
     "mother": "MTH", "father": "FTH", "brother": "BRO", "sister": "SIS", "son": "SON", "daughter": "DAU", "child": "CHILD",
     "sibling": "SIB", "parent": "PRN", "aunt": "AUNT", "uncle": "UNCLE", "cousin": "COUSN", "grandmother": "GRMTH",
@@ -227,6 +228,7 @@ def _order(maker: Maker, entry: Entry) -> None:
         "ServiceRequest",
         status=entry.text("status", "active"),
         intent="order",
+        priority=entry.choice("priority", _PRIORITIES, ""),
         doNotPerform=entry.truth("do_not_perform", False) or None,
         code=entry.codeable(),
         subject=SUBJECT,
