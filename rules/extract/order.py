@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rules.extract.reading import Element, Reading, elements, flag, says_something
-from rules.facts import Event, Medication, Origin
+from rules.facts import STATUS_REASON, Event, Medication, Origin
 
 __all__ = ["appointments", "immunizations", "orders", "recommendations"]
 
+_STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
 _PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 # Procedures that rules treat as therapies: `draft = "VS-PLEX"` reads them beside drugs.
 _THERAPIES = frozenset({"plasmapheresis", "immunoglobulin-infusion"})
@@ -19,8 +20,17 @@ def _therapy(concepts: frozenset[str], reading: Reading) -> frozenset[str]:
     return frozenset(name for name in concepts if name in _THERAPIES or reading.terminology.kind(name) == "medication")
 
 
+def _details(resource: Element) -> frozenset[str]:
+    """The priority of a ServiceRequest, and whether anybody said why it has its status. R4 has only an extension for that:
+    `reasonCode` is why it was ordered, and a note may be about anything."""
+    priority = resource.get("priority")
+    reasons = [item.get("valueCodeableConcept") for item in elements(resource.get("extension")) if item.get("url") == _STATUS_REASON]
+    stated = any(isinstance(reason, dict) and (reason.get("coding") or reason.get("text")) for reason in reasons)
+    return frozenset({priority} if isinstance(priority, str) and priority in _PRIORITIES else ()) | ({STATUS_REASON} if stated else set())
+
+
 def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Medication]:
-    """A ServiceRequest (R4 12.2): an order, its priority a tag, and a Medication when it orders a drug, a vaccine or plasma exchange."""
+    """A ServiceRequest (R4 12.2): an order, and a Medication when it orders a drug, a vaccine or plasma exchange."""
     concepts = reading.concepts(reading.codeable(resource, "code"), resource.get("orderDetail"))
     reasons, has_reason = reading.reasons(resource)
     if not concepts:
@@ -31,7 +41,6 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
     forbidden = flag(resource.get("doNotPerform")) is True
     when = reading.when(resource, "occurrenceDateTime", "occurrencePeriod")
     authored = reading.date(resource.get("authoredOn"))
-    priority = resource.get("priority")
     drugs = _therapy(concepts, reading)
     if drugs:
         yield Medication(
@@ -57,7 +66,7 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
         end=reading.period(resource.get("occurrencePeriod"))[1],
         origin=origin,
         do_not_perform=forbidden,
-        tags=frozenset({priority} if isinstance(priority, str) and priority in _PRIORITIES else ()),
+        tags=_details(resource),
         reasons=reasons,
         has_reason=has_reason,
     )

@@ -9,7 +9,7 @@ from datetime import date
 
 from rules.extract.reading import UNREADABLE
 from rules.extract.statuses import STATUSES
-from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
+from rules.facts import STATUS_REASON, Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
@@ -250,8 +250,7 @@ class Judge:
                 after = index.since_first(event.end or event.when, self.after_first) if self.after_first else True
                 return both((self.encounter(event, index.record), after))
             case "declined":
-                refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
-                return refused and self.window.holds(event.when, index.record)
+                return self.refused(event, index.record) and self.window.holds(event.when, index.record)
             case "answer":
                 if event.kind == "answer" and event.status not in ANSWERED:
                     return None
@@ -293,6 +292,12 @@ class Judge:
         if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
             return event.origin is not Origin.DRAFT
         return event.status == "completed" and self.window.holds(event.when, record)
+
+    def refused(self, event: Event, record: Record) -> bool:
+        """An order revoked for a stated reason, or a Consent that denies it and is in force."""
+        if event.kind == "order":
+            return event.status == "revoked" and STATUS_REASON in event.tags
+        return event.status == "active" and "deny" in event.tags and (event.end is None or event.end.end >= record.as_of)
 
     def appointment(self, event: Event, record: Record) -> Truth:
         """Still ahead, within `ahead` when given."""
