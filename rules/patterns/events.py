@@ -26,7 +26,7 @@ COMPLETE: Mapping[str, Set[str]] = {
     "immunization": {"completed"},
 }
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
-    "done": frozenset({"is", "within", "ago", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
+    "done": frozenset({"is", "within", "ago", "status", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
     "order": frozenset({"is", "within", "status", "priority", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
@@ -262,8 +262,9 @@ class Judge:
                 return self.kept(event, index.record)
 
     def done(self, event: Event, index: RecordIndex) -> Truth:
-        """Completed in the window, not before the first dose of `first` nor the onset of `after_diagnosis`."""
-        if not completed(event):
+        """Completed (with `status`: a Procedure of that) in the window, not before the first dose of `first` nor `after_diagnosis`."""
+        asked_for = event.kind == "procedure" and event.origin is Origin.RECORD and event.status in self.statuses
+        if not (asked_for if self.statuses else completed(event)):
             return False
         return self.counts(event.when or event.end, event.tags, index)
 
@@ -386,7 +387,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             final = None if fact.status == UNREADABLE else fact.status in FINAL
             return both((final, fact.valued, judge.counts(fact.when, fact.answers, index)))
 
-        observed = observed_done
+        observed = None if judge.statuses else observed_done
         if not any(context.terminology.recordable(name) for name in names):
             nothing, why = Presence.UNKNOWN, "no code list; needs the site's code map"
     if predicate == "answer":
