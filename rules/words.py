@@ -146,6 +146,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "rise_percent_at_least": "a rise of at least {} %",
     "rise_percent_above": "a rise of more than {} %",
     "route": "route {}",
+    "same_limit": "{} for a result in that unit",
     "severity": "severity {}",
     "significance": "significance {}",
     "since_first": "since the first {}",
