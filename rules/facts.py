@@ -17,6 +17,7 @@ from rules.fhir_date import FhirDate
 from rules.quantity import Quantity
 
 __all__ = [
+    "STATUS_REASON",
     "Allergy",
     "Condition",
     "Event",
@@ -88,6 +89,8 @@ class Condition:
     changed: FhirDate | None = None
 
 
+STATUS_REASON = "status-reason"
+"""Tag of an order that states why it has its status (extension request-statusReason)."""
 NEVER_GIVEN = frozenset({"cancelled", "declined", "draft", "not-done", "not-taken", "preparation"})
 """Statuses of medication resources in which no dose was given; `cancelled` is "withdrawn before any administrations have occurred"
 (https://hl7.org/fhir/R4/codesystem-medicationrequest-status.html)."""
@@ -180,7 +183,8 @@ class Event:
     `kind`: procedure, report (DiagnosticReport), imaging (ImagingStudy), immunization, encounter, order
     (ServiceRequest), appointment, plan (CarePlan), goal, device (Device, DeviceUseStatement), flag, communication,
     consent, answer (QuestionnaireResponse item). `tags` hold coded details: goal achievement codes (not-achieved ...),
-    answers of questions (yes, no), revoked reasons. `reasons` as in Medication.
+    answers of questions (yes, no), the priority of an order, and STATUS_REASON
+    when it says why it has its status. `reasons` as in Medication.
     """
 
     ref: str

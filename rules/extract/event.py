@@ -111,10 +111,13 @@ def communications(resource: Element, ref: str, origin: Origin, reading: Reading
 
 
 def consents(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
-    """A Consent (R4 6.2); the tags say whether its provisions deny or permit."""
+    """A Consent (R4 6.2); the tags say whether its provisions deny or permit. What an exception permits is not refused, and of several
+    periods the one that is over first counts: a refusal that is out of date silences nothing."""
     provision = resource.get("provision")
     rules = [provision, *elements(provision.get("provision"))] if isinstance(provision, dict) else []
-    codes = [code for rule in rules for code in elements(rule.get("code"))]
+    denied = [rule for rule in rules if rule.get("type") == "deny"]
+    codes = [code for rule in denied or rules for code in elements(rule.get("code"))]
+    ends = [end for rule in (*rules[:1], *denied) if (end := reading.period(rule.get("period"))[1]) is not None]
     concepts = reading.concepts(resource.get("category"), codes)
     if concepts:
         yield Event(
@@ -123,6 +126,7 @@ def consents(resource: Element, ref: str, origin: Origin, reading: Reading) -> I
             concepts,
             status=reading.status(resource),
             when=reading.date(resource.get("dateTime")),
+            end=min(ends, key=lambda end: end.end, default=None),
             origin=origin,
             tags=frozenset(kind for rule in rules if isinstance(kind := rule.get("type"), str) and kind in ("deny", "permit")),
         )

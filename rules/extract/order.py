@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rules.extract.reading import Element, Reading, elements, flag, says_something
-from rules.facts import Event, Medication, Origin
+from rules.facts import STATUS_REASON, Event, Medication, Origin
 
 __all__ = ["appointments", "immunizations", "orders", "recommendations"]
 
+_STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+_PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 # Procedures that rules treat as therapies: `draft = "VS-PLEX"` reads them beside drugs.
 _THERAPIES = frozenset({"plasmapheresis", "immunoglobulin-infusion"})
 
@@ -16,6 +18,15 @@ _THERAPIES = frozenset({"plasmapheresis", "immunoglobulin-infusion"})
 def _therapy(concepts: frozenset[str], reading: Reading) -> frozenset[str]:
     """The drugs, vaccines and therapy procedures among `concepts`."""
     return frozenset(name for name in concepts if name in _THERAPIES or reading.terminology.kind(name) == "medication")
+
+
+def _details(resource: Element) -> frozenset[str]:
+    """The priority of a ServiceRequest, and whether anybody said why it has its status. R4 has only an extension for that:
+    `reasonCode` is why it was ordered, and a note may be about anything."""
+    priority = resource.get("priority")
+    reasons = [item.get("valueCodeableConcept") for item in elements(resource.get("extension")) if item.get("url") == _STATUS_REASON]
+    stated = any(isinstance(reason, dict) and (reason.get("coding") or reason.get("text")) for reason in reasons)
+    return frozenset({priority} if isinstance(priority, str) and priority in _PRIORITIES else ()) | ({STATUS_REASON} if stated else set())
 
 
 def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Medication]:
@@ -55,6 +66,7 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
         end=reading.period(resource.get("occurrencePeriod"))[1],
         origin=origin,
         do_not_perform=forbidden,
+        tags=_details(resource),
         reasons=reasons,
         has_reason=has_reason,
     )

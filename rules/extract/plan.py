@@ -60,9 +60,9 @@ def goals(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
 
 
 def devices(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
-    """A Device (R4 8.12) of the patient."""
+    """A Device (R4 8.12) of the patient, unless DeviceUseStatements say how it is used."""
     concepts = reading.concepts(reading.codeable(resource, "type"))
-    if concepts:
+    if concepts and not reading.has_use_statement(resource):
         yield Event(ref, "device", concepts, status=reading.status(resource), origin=origin)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from rules.extract.statuses import INTENTS, STATUSES
 from rules.facts import Origin, Unmapped
@@ -88,7 +88,7 @@ def flag(value: object) -> bool | None:
 class Reading:
     """One extraction: the terminology, all resources by reference, and what could not be read."""
 
-    def __init__(self, inputs: Iterable[Known], terminology: Terminology, unread: Mapping[str, str]) -> None:
+    def __init__(self, inputs: Sequence[Known], terminology: Terminology, unread: Mapping[str, str]) -> None:
         self.terminology = terminology
         self.unread: dict[str, str] = dict(unread)
         self.birth: FhirDate | None = None
@@ -103,6 +103,9 @@ class Reading:
                 self._resources.setdefault(f"{item.ref[:-1]}{name}", item.resource)
             if item.url:
                 self._resources.setdefault(item.url, item.resource)
+        uses = (item.resource for item in inputs if item.resource.get("resourceType") == "DeviceUseStatement")
+        used = (self.resolve(use.get("device"), use) for use in uses if use.get("status") != "entered-in-error")
+        self._used: Final = frozenset(id(device) for device in used if device is not None)
 
     # -- values
 
@@ -241,6 +244,10 @@ class Reading:
         if found is None and (match := _TARGET.fullmatch(target)):
             found = self._resources.get(match[1])
         return found
+
+    def has_use_statement(self, device: Element) -> bool:
+        """Whether DeviceUseStatements speak about this Device: they say whether it is used, its own status only that it exists."""
+        return id(device) in self._used
 
     def reasons(self, resource: Element, codes: str = "reasonCode", references: str = "reasonReference") -> tuple[frozenset[str], bool]:
         """The concepts of the reasons of an order, and whether any reason is given at all."""

@@ -9,7 +9,7 @@ from datetime import date
 
 from rules.extract.reading import UNREADABLE
 from rules.extract.statuses import STATUSES
-from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
+from rules.facts import STATUS_REASON, Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
@@ -26,8 +26,8 @@ COMPLETE: Mapping[str, Set[str]] = {
     "immunization": {"completed"},
 }
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
-    "done": frozenset({"is", "within", "ago", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
-    "order": frozenset({"is", "within", "status", "after_last"}),
+    "done": frozenset({"is", "within", "ago", "status", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
+    "order": frozenset({"is", "within", "status", "priority", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "fulfilled"}),
@@ -250,8 +250,7 @@ class Judge:
                 after = index.since_first(event.end or event.when, self.after_first) if self.after_first else True
                 return both((self.encounter(event, index.record), after))
             case "declined":
-                refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
-                return refused and self.window.holds(event.when, index.record)
+                return self.refused(event, index.record) and self.window.holds(event.when, index.record)
             case "answer":
                 if event.kind == "answer" and event.status not in ANSWERED:
                     return None
@@ -263,8 +262,9 @@ class Judge:
                 return self.kept(event, index.record)
 
     def done(self, event: Event, index: RecordIndex) -> Truth:
-        """Completed in the window, not before the first dose of `first` nor the onset of `after_diagnosis`."""
-        if not completed(event):
+        """Completed (with `status`: a Procedure of that) in the window, not before the first dose of `first` nor `after_diagnosis`."""
+        asked_for = event.kind == "procedure" and event.origin is Origin.RECORD and event.status in self.statuses
+        if not (asked_for if self.statuses else completed(event)):
             return False
         return self.counts(event.when or event.end, event.tags, index)
 
@@ -285,14 +285,20 @@ class Judge:
         return both(tests)
 
     def order(self, event: Event, record: Record) -> Truth:
-        """Active, planned, or completed in the window."""
-        if event.do_not_perform:
+        """Active, planned, or completed in the window; with one of the priorities asked for, where none is stated: routine (R4)."""
+        if event.do_not_perform or (self.tags and not event.tags & self.tags):
             return False
         if self.statuses:
             return both((event.status in self.statuses, self.window.holds(event.when, record)))
         if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
             return event.origin is not Origin.DRAFT
         return event.status == "completed" and self.window.holds(event.when, record)
+
+    def refused(self, event: Event, record: Record) -> bool:
+        """An order revoked for a stated reason, or a Consent that denies it and is in force."""
+        if event.kind == "order":
+            return event.status == "revoked" and STATUS_REASON in event.tags
+        return event.status == "active" and "deny" in event.tags and (event.end is None or event.end.end >= record.as_of)
 
     def appointment(self, event: Event, record: Record) -> Truth:
         """Still ahead, within `ahead` when given."""
@@ -343,7 +349,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         predicate,
         Window.build(context, table, "180 days" if predicate == "answer" else None),
         _statuses(table, "status"),
-        _statuses(table, "tags"),
+        _statuses(table, "tags") | _statuses(table, "priority"),
         duration(context, table["ahead"]) if "ahead" in table else None,
         duration(context, table["over"]) if "over" in table else None,
         duration(context, table["ago"]) if "ago" in table else None,
@@ -381,7 +387,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             final = None if fact.status == UNREADABLE else fact.status in FINAL
             return both((final, fact.valued, judge.counts(fact.when, fact.answers, index)))
 
-        observed = observed_done
+        observed = None if judge.statuses else observed_done
         if not any(context.terminology.recordable(name) for name in names):
             nothing, why = Presence.UNKNOWN, "no code list; needs the site's code map"
     if predicate == "answer":

@@ -30,6 +30,7 @@ LAB_QUALIFIERS = {
     "result",
     "answer",
     "unit",
+    "same_limit",
     "upper_limits_above",
     "absolute",
     "future",

@@ -10,7 +10,7 @@ from operator import ge, gt, le, lt
 from rules.facts import Record
 from rules.fhir_date import Duration, FhirDate
 from rules.patterns.base import Context, PatternError, Truth, both
-from rules.quantity import Quantity
+from rules.quantity import Quantity, is_unit
 
 __all__ = ["COMPARATORS", "Comparison", "Window", "duration", "number"]
 
@@ -70,13 +70,27 @@ class Window:
         return None if when is None else when.within(record.as_of, self.within)
 
 
+def _same_limit(context: Context, table: Mapping[str, object], bounds: int) -> tuple[Decimal, str] | None:
+    raw = table.get("same_limit")
+    if raw is None:
+        return None
+    amount, _, unit = raw.partition(" ") if isinstance(raw, str) else ("", "", "")
+    if bounds != 1 or not is_unit(unit):
+        raise PatternError(
+            f'same_limit: found {raw!r}, expected one limit in another unit, such as "6.0 kPa", beside one of {sorted(COMPARATORS)}'
+        )
+    return number(context, amount), unit
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Numeric bounds in one unit: `at_least`, `above`, `at_most`, `below`."""
+    """Numeric bounds in one unit: `at_least`, `above`, `at_most`, `below`. `same` is the one bound as the specification also states it in
+    another unit: 45 mmHg is 6.0 kPa there, but 45.004 mmHg by conversion."""
 
     bounds: tuple[tuple[str, Decimal], ...]
     unit: str | None
     absolute: bool = False
+    same: tuple[Decimal, str] | None = None
 
     @classmethod
     def build(cls, context: Context, table: Mapping[str, object], *, unit: str | None = None, prefix: str = "") -> Comparison | None:
@@ -87,7 +101,7 @@ class Comparison:
         named = table.get("unit", unit)
         if named is not None and not isinstance(named, str):
             raise PatternError(f"unit: found {named!r}, expected a UCUM code")
-        return cls(tuple(found), named, bool(table.get("absolute", False)))
+        return cls(tuple(found), named, bool(table.get("absolute", False)), _same_limit(context, table, len(found)))
 
     def of(self, value: Decimal | None) -> Truth:
         """Do all bounds hold? None when there is no value."""
@@ -104,4 +118,7 @@ class Comparison:
             converted = value.convert(self.unit) if self.unit else value
             return None if converted is None or value.comparator else self.of(converted.value)
         unit = self.unit or value.unit
-        return both([QUANTITY_TESTS[name](value, limit, unit) for name, limit in self.bounds])
+        bounds = self.bounds
+        if self.same and value.unit == self.same[1]:
+            bounds, unit = ((bounds[0][0], self.same[0]),), value.unit
+        return both([QUANTITY_TESTS[name](value, limit, unit) for name, limit in bounds])

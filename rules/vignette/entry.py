@@ -46,7 +46,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "allergies": f"{_CODED} when clinical verification severity reaction",
     "family": f"{_CODED} relationship status",
     "encounters": f"{_CODED} {_ORDER} status class",
-    "orders": f"{_CODED} {_ORDER} status do_not_perform",
+    "orders": f"{_CODED} {_ORDER} status status_reason priority do_not_perform",
     "appointments": f"{_CODED} {_ORDER} status",
     "plans": f"{_CODED} when until status for",
     "goals": f"{_CODED} when status achievement for",
@@ -54,7 +54,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "flags": f"{_CODED} when until status",
     "answers": f"{_CODED} yes answer when kind status",
     "communications": f"{_CODED} {_ORDER} status",
-    "consents": f"{_CODED} when status type",
+    "consents": f"{_CODED} when until status type",
 }
 
 

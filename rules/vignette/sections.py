@@ -19,6 +19,8 @@ _CLINICAL: Final = ("active", "recurrence", "relapse", "inactive", "remission", 
 _VERIFICATION: Final = ("unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error")
 _SEVERITIES: Final = ("mild", "moderate", "severe")
 _INTERPRETATIONS: Final = {"positive": "POS", "negative": "NEG", "indeterminate": "IND", "high": "H", "low": "L", "normal": "N"}
+_STATUS_REASON: Final = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+_PRIORITIES: Final = ("routine", "urgent", "asap", "stat")
 _RELATIONS: Final = {
     "mother": "MTH", "father": "FTH", "brother": "BRO", "sister": "SIS", "son": "SON", "daughter": "DAU", "child": "CHILD",
     "sibling": "SIB", "parent": "PRN", "aunt": "AUNT", "uncle": "UNCLE", "cousin": "COUSN", "grandmother": "GRMTH",
@@ -225,8 +227,10 @@ def _encounter(maker: Maker, entry: Entry) -> None:
 def _order(maker: Maker, entry: Entry) -> None:
     maker.resource(
         "ServiceRequest",
+        extension=[{"url": _STATUS_REASON, "valueCodeableConcept": {"text": reason}}] if (reason := entry.text("status_reason")) else [],
         status=entry.text("status", "active"),
         intent="order",
+        priority=entry.choice("priority", _PRIORITIES, ""),
         doNotPerform=entry.truth("do_not_perform", False) or None,
         code=entry.codeable(),
         subject=SUBJECT,
@@ -344,7 +348,11 @@ def _consent(maker: Maker, entry: Entry) -> None:
         category=[code("consentcategorycodes", "acd")],
         patient=SUBJECT,
         dateTime=entry.when("when", "-30 days"),
-        provision={"type": entry.choice("type", ("deny", "permit"), "deny"), "code": [entry.codeable()]},
+        provision={
+            "type": entry.choice("type", ("deny", "permit"), "deny"),
+            "code": [entry.codeable()],
+            **({"period": {"end": until}} if (until := entry.when("until")) else {}),
+        },
     )
 
 

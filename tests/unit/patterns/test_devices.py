@@ -55,5 +55,48 @@ def test_a_device_in_use(resource: dict[str, object], going_on: str, begun: str)
     assert verdict({"device": "device(niv)", "placed": True}, resource) == begun
 
 
+DEVICE: dict[str, object] = {"resourceType": "Device", "id": "d", "status": "active", "type": NIV}
+
+
+def told(*statuses: str, device: dict[str, object] = DEVICE, reference: str = "Device/d", url: str = "", **more: object) -> str:
+    uses: list[dict[str, object]] = [
+        {"resourceType": "DeviceUseStatement", "id": f"u{place}", "status": status, "device": {"reference": reference}, **more}
+        for place, status in enumerate(statuses)
+    ]
+    inputs = [Input(device, url=url), *map(Input, uses)]
+    record = extract(inputs, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
+    return str(build(Context(CODES, {}, lifelong=True), {"device": "device(niv)"}).match(RecordIndex(record)).presence)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ((), "present"),
+        (("active",), "present"),
+        (("completed",), "absent"),
+        (("stopped",), "absent"),
+        (("intended",), "absent"),
+        (("completed", "active"), "present"),  # given back, and again in use
+        (("entered-in-error",), "present"),
+        (("entered-in-error", "stopped"), "absent"),
+    ],
+)
+def test_statements_about_the_use_of_a_device_decide_whether_it_is_in_use(statuses: tuple[str, ...], expected: str) -> None:
+    assert told(*statuses) == expected
+
+
+def test_a_statement_about_another_device_says_nothing_about_this_one() -> None:
+    assert told("stopped", reference="Device/e") == "present"
+
+
+def test_a_device_may_be_named_by_the_url_of_its_entry() -> None:
+    device = {name: value for name, value in DEVICE.items() if name != "id"}
+    assert told("stopped", device=device, reference="urn:uuid:8", url="urn:uuid:8") == "absent"
+
+
+def test_a_statement_that_cannot_be_understood_leaves_open_whether_the_device_is_in_use() -> None:
+    assert told("active", modifierExtension=[{"url": "http://example.org/not"}]) == "unknown"
+
+
 def test_a_procedure_that_is_only_drafted_is_no_device() -> None:
     assert verdict({"device": "device(niv)", "placed": True}, procedure("in-progress"), Origin.DRAFT) == "absent"

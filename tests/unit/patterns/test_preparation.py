@@ -81,3 +81,15 @@ def test_procedures_that_could_not_be_read_leave_it_open() -> None:
 def test_an_appointment_or_an_order_is_no_procedure_in_preparation() -> None:
     assert verdict({"appointment": "thymectomy"}, "preparation") == "absent"
     assert verdict({"order": "thymectomy", "status": ["draft", "active"]}, "preparation") == "absent"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("in-progress", "present"), ("completed", "absent"), ("preparation", "absent"), ("on-hold", "absent"), ("stopped", "absent")],
+)
+def test_a_procedure_that_is_going_on_is_done_only_where_the_rule_asks_for_that(status: str, expected: str) -> None:
+    going: dict[str, object] = {"done": "thymectomy", "status": ["in-progress"]}
+    assert verdict(going, status) == expected
+    assert verdict(going, status, Origin.DRAFT) == "absent"
+    assert verdict({**going, "within": "30 days"}, status, dates={"performedPeriod": {"start": "2026-11-01"}}) == expected
+    assert verdict({**going, "within": "1 day"}, status, dates={"performedPeriod": {"start": "2026-11-01"}}) == "absent"
