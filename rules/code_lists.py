@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -102,6 +103,8 @@ class CodeLists:
     product_routes: tuple[Word, ...]
     units: Mapping[str, str]
     bridges: Mapping[str, tuple[Bridge, ...]]
+    scales: Mapping[str, tuple[Decimal, Decimal]]
+    """The lowest and the highest point."""
     vocabulary: tuple[Word, ...]
     watched: tuple[Word, ...]
     drug_names: tuple[DrugName, ...]
@@ -127,6 +130,7 @@ class CodeLists:
             product_routes=tuple(_words(reader, "product-routes.csv", "route")),
             units=dict(_units(reader)),
             bridges=_bridges(reader),
+            scales=dict(_scales(reader)),
             vocabulary=tuple(
                 Word(row["kind"], row["name"], row["kind"], row["label"])
                 for row in reader.rows("vocabulary.csv", ("name", "kind", "label"))
@@ -248,3 +252,15 @@ def _bridges(reader: _Reader) -> dict[str, tuple[Bridge, ...]]:
             continue
         found.setdefault(row["concept"], []).append(bridge)
     return {concept: tuple(bridges) for concept, bridges in found.items()}
+
+
+def _scales(reader: _Reader) -> Iterator[tuple[str, tuple[Decimal, Decimal]]]:
+    for row in reader.rows("scales.csv", ("concept", "lowest", "highest", "source")):
+        try:
+            scale = Decimal(row["lowest"]), Decimal(row["highest"])
+        except InvalidOperation:
+            scale = Decimal(0), Decimal(0)
+        if not scale[0] < scale[1] or not row["source"]:
+            reader.problems.append(f"scales.csv: {row['concept']}: lowest and highest must be numbers, the second greater, source given")
+            continue
+        yield row["concept"], scale

@@ -8,7 +8,7 @@ code of our own code system (`CONCEPT_SYSTEM`), the target of a site's map; so t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from rules.code_lists import CodeLists, CodeRow, Word
 from rules.drug_names import DrugNames, words
 from rules.expansion import Coded, Expansion
 from rules.names import Names
-from rules.quantity import Bridge
+from rules.quantity import Bridge, Quantity
 from rules.taxonomy import Taxonomy
 from rules.watch import Watch
 
@@ -91,6 +91,7 @@ class Terminology:
         self._product_systems = frozenset(word.system for word in lists.product_routes)
         self._units = dict(lists.units)
         self._bridges = dict(lists.bridges)
+        self._scales = dict(lists.scales)
         self._drug_names = DrugNames.of(lists, _official_names(trusted))
         self.watch = Watch(lists.watched)
 
@@ -243,6 +244,14 @@ class Terminology:
         for concept in sorted(concepts):
             found.extend(self._bridges.get(concept, ()))
         return tuple(found)
+
+    def on_scale(self, value: Quantity, concepts: Set[str]) -> Quantity | None:
+        """The value as a plain number where its concept has a scale, None when that is no point of it; without a scale the value."""
+        for concept in self._scales.keys() & concepts:
+            lowest, highest = self._scales[concept]
+            point = value.convert("1")
+            return point if point is not None and lowest <= point.value <= highest else None
+        return value
 
     # -- names to concepts
 

@@ -69,7 +69,7 @@ def _answers(
         if value is None and amount is not None:
             value = Quantity(amount, "1")
         if value is not None:
-            yield Observation(ref, concepts, status=final, when=when, value=value)
+            yield Observation(ref, concepts, status=final, when=when, value=reading.terminology.on_scale(value, concepts))
     if coded:
         yield Observation(ref, concepts, status=final, when=when, answers=frozenset(coded))
     yield Event(ref, "answer", concepts, status=status, when=when, origin=origin, tags=frozenset(said | coded))

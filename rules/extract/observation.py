@@ -112,6 +112,7 @@ def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Rea
         answers = frozenset({word} if word else ())
     elif "valueDateTime" in resource:
         date = reading.date(resource["valueDateTime"])
+    value = reading.terminology.on_scale(value, concepts) if value is not None else None
     interpretation = frozenset(_interpretation(resource.get("interpretation"), reading))
     low, high = _range(resource.get("referenceRange"), value, concepts, reading)
     return Observation(

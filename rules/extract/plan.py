@@ -16,11 +16,12 @@ _ACHIEVEMENT = "http://terminology.hl7.org/CodeSystem/goal-achievement"
 
 
 def plans(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
-    """A CarePlan (R4 9.4) by category and the codes of its activities; `reasons` are the conditions it addresses."""
+    """A CarePlan (R4 9.4) by category and the codes of its activities; `reasons` are what it addresses and why its activities are done."""
     details = [detail for item in elements(resource.get("activity")) if isinstance(detail := item.get("detail"), dict)]
     concepts = reading.concepts(resource.get("category"), *(detail.get("code") for detail in details))
     if concepts:
         start, end = reading.period(resource.get("period"))
+        whys = [reading.reasons({**detail, "contained": resource.get("contained")}) for detail in details]
         yield Event(
             ref,
             "plan",
@@ -29,8 +30,8 @@ def plans(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iter
             when=start or reading.date(resource.get("created")),
             end=end,
             origin=origin,
-            reasons=reading.referred(resource.get("addresses"), resource),
-            has_reason=bool(resource.get("addresses")),
+            reasons=reading.referred(resource.get("addresses"), resource).union(*(found for found, _ in whys)),
+            has_reason=bool(resource.get("addresses")) or any(given for _, given in whys),
         )
 
 

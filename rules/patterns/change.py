@@ -109,9 +109,10 @@ class Change:
         """Compare two results: the latest with an earlier one, or each of the window with the one before it."""
         values = self.values(index)
         recent = [value for value in values if not self.window.within or self.window.holds(value.when, index.record)]
-        if not values or values[0] not in recent:
-            return self.quiet(index)
         stepwise = self.start == "step"
+        unread = {fact.ref for fact in newest(series(index, self.names))} - {value.ref for value in values}
+        if not values or values[0] not in recent or (unread and not stepwise):
+            return self.quiet(index)
         pairs = steps(recent, values) if stepwise else [(one, other) for one in newest(recent) for other in self.earlier(one, values)]
         compared = [self.compare(later, older, index) for later, older in pairs]
         verdicts = {one.presence: one for one in reversed(compared)}

@@ -277,7 +277,8 @@ class RawCondition:
                 continue
             if not self.verification and fact.verification in NEVER:
                 continue
-            if self.clinical and clinical_of(fact) not in self.clinical:
+            unstated = fact.clinical is None and not fact.abated
+            if self.clinical and clinical_of(fact) not in self.clinical and not (unstated and "missing" in self.clinical):
                 continue
             if self.recorded_within:
                 date = fact.recorded or fact.onset

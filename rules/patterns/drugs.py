@@ -93,6 +93,7 @@ class Drug:
     trials: tuple[tuple[Names, Decimal], ...] = ()
     bounds: tuple[tuple[str, Comparison], ...] = field(default=())
     crcl_window: Window = EVER
+    dose_reads: tuple[str, ...] = ()
 
     @property
     def triggers(self) -> Names:
@@ -102,7 +103,7 @@ class Drug:
     @property
     def reads(self) -> tuple[str, ...]:
         """FHIR types the verdict depends on; drafts come with the call."""
-        return self.types
+        return (*self.types, *self.dose_reads)
 
     def quiet(self, index: RecordIndex) -> Verdict:
         """Nothing on file: absent, unless the medication lists could not be read, or no code records the drug and that matters."""
@@ -270,7 +271,8 @@ class Drug:
         unsure: list[NotChecked] = []
         sure_drugs: set[str] = set()
         maybe_drugs: set[str] = set()
-        for fact in index.pick(index.medications, self.names):
+        facts = index.pick(index.medications, self.names)
+        for fact in facts:
             truth = self.judge(fact, index)
             if truth is False:
                 continue
@@ -291,7 +293,9 @@ class Drug:
         enough = self.times == 1 or len({found.date for found in support}) >= self.times
         if len(sure_drugs) >= self.ingredients and enough:
             return Verdict(Presence.PRESENT, tuple(support))
-        unread = gaps(index, self.types)
+        # What a dose is compared with matters to nobody without the drug.
+        taken = self.dose_reads and any(self.base(fact, index) is not False for fact in facts)
+        unread = gaps(index, self.reads if taken else self.types)
         if unread or (unsure and len(sure_drugs | maybe_drugs) >= self.ingredients):
             return Verdict(Presence.UNKNOWN, missing=(*unsure, *unread))
         return ABSENT
@@ -338,8 +342,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         comparison = Comparison.build(context, table, prefix=f"{prefix}_")
         if comparison is not None:
             bounds.append((prefix, comparison))
-    if any(prefix == "mg_per_crcl" for prefix, _ in bounds):
-        types = (*types, *CALCULATORS["crcl"].reads)
+    per_clearance = any(prefix == "mg_per_crcl" for prefix, _ in bounds)
     reason_is = table.get("reason_is")
     if reason_is not in (None, "missing", "given"):
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
@@ -377,6 +380,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         trials=tuple((drugs, _days(length)) for drugs, length in _class_table(context, "trial")) if mode == "failed" else (),
         bounds=tuple(bounds),
         crcl_window=Window(duration(context, table["crcl_within"])) if "crcl_within" in table else EVER,
+        dose_reads=CALCULATORS["crcl"].reads if per_clearance else (),
     )
 
 

@@ -31,7 +31,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "fulfilled"}),
-    "plan": frozenset({"is", "within", "tags"}),
+    "plan": frozenset({"is", "within", "tags", "about"}),
     "device": frozenset({"is", "placed"}),
     "answer": frozenset({"is", "within", "yes"}),
     "family": frozenset({"is", "first_degree"}),
@@ -60,7 +60,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
 }
-NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first")
+NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first", "about")
 """Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
@@ -222,6 +222,7 @@ class Judge:
     after_last: Names
     conclusion: Names
     after_first: Names
+    about: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition? One whose status cannot be read does when it would with every status, does not when it
@@ -339,7 +340,7 @@ class Judge:
 
     def kept(self, event: Event, record: Record) -> Truth:
         """Plans, goals and flags that are live."""
-        if event.status not in LIVE or (self.tags and not event.tags & self.tags):
+        if event.status not in LIVE or (self.tags and not event.tags & self.tags) or (self.about and not event.reasons & self.about):
             return False
         return self.window.holds(event.when, record) if self.window.within else True
 

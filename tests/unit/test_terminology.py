@@ -507,6 +507,7 @@ def test_all_problems_of_all_files_are_reported_together(tmp_path: Path) -> None
         "answers.csv": "http://snomed.info/sct,1,positive,X,",
         "unit-aliases.csv": "furlong,[fur]",
         "unit-bridges.csv": "creatinine,mol/L,g/L,heavy,0,me",
+        "scales.csv": "dn4,none,10,me\nphq9,27,0,me",
         "value-sets.csv": "too,few",
     }.items():
         with (tmp_path / name).open("a", encoding="utf-8") as stream:
@@ -522,11 +523,13 @@ def test_all_problems_of_all_files_are_reported_together(tmp_path: Path) -> None
         "answers.csv",
         "unit-aliases.csv",
         "unit-bridges.csv",
+        "scales.csv",
+        "scales.csv",
     ]
 
 
 def test_every_row_added_here_names_its_source() -> None:
-    for name in ("answers.csv", "routes.csv", "product-routes.csv", "wide-codes.csv", "systems.csv", "unit-bridges.csv"):
+    for name in ("answers.csv", "routes.csv", "product-routes.csv", "wide-codes.csv", "systems.csv", "unit-bridges.csv", "scales.csv"):
         with (CODES / name).open(encoding="utf-8") as stream:
             assert all(row["source"] for row in csv.DictReader(stream)), name
 

@@ -222,6 +222,15 @@ def test_a_plan_counts_by_category_and_activities(read: Read) -> None:
     )
 
 
+def test_why_an_activity_of_a_plan_is_done_is_a_reason_of_the_plan(read: Read) -> None:
+    palliative = {"status": "active", "category": [cc((OWN, "emergency"))]}
+    coded = event(read, "CarePlan", **palliative, activity=[{"detail": {"reasonCode": [cc(ALS)]}}])
+    referred = event(read, "CarePlan", ALS_CONDITION, **palliative, activity=[{"detail": {"reasonReference": ABOUT}}])
+    within = [{"resourceType": "Condition", "id": "d", "code": cc(ALS)}]
+    contained = event(read, "CarePlan", **palliative, contained=within, activity=[{"detail": {"reasonReference": [{"reference": "#d"}]}}])
+    assert [(one.reasons, one.has_reason) for one in (coded, referred, contained)] == [(names("als"), True)] * 3
+
+
 def test_a_goal_says_what_it_addresses_and_whether_it_is_reached(read: Read) -> None:
     found = event(
         read,

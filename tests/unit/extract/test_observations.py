@@ -102,6 +102,26 @@ def test_a_value_that_cannot_be_understood_is_there_and_unknown(read: Read, valu
     assert (found.valued, found.value, found.truth, found.date, found.answers) == (True, None, None, None, names())
 
 
+@pytest.mark.parametrize(
+    ("content", "score"),
+    [
+        ({"valueQuantity": quantity(30, "mm")}, 3),
+        ({"valueQuantity": quantity(8, "cm")}, 8),
+        ({"valueQuantity": quantity(7, "{score}")}, 7),
+        ({"valueQuantity": {"value": 10}}, 10),
+        ({"valueInteger": 0}, 0),
+        ({"valueQuantity": {"value": 30}}, None),  # of 100, or a mistake
+        ({"valueInteger": 11}, None),
+        ({"valueQuantity": quantity(110, "mm")}, None),
+        ({"valueQuantity": quantity(30, "%")}, None),
+        ({"valueQuantity": quantity(-1, "1")}, None),
+    ],
+)
+def test_a_pain_score_is_a_point_of_its_scale(read: Read, content: Json, score: int | None) -> None:
+    found = observation(read, **content, code=cc((LOINC, "38214-3")))
+    assert (found.value and found.value.value, found.valued) == (score, True)
+
+
 def test_a_comparator_is_kept(read: Read) -> None:
     value = observation(read, valueQuantity={**quantity(5, "mg/dL"), "comparator": "<"}).value
     assert value is not None

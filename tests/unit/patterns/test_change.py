@@ -89,6 +89,15 @@ def test_a_step_is_any_value_of_the_window_against_the_one_before_it(values: dic
     assert verdict({"from": "step", "within": "28 days", "rise_at_least": 1}, values) == expected
 
 
+@pytest.mark.parametrize(("newest", "expected"), [("2026-11-20", "unknown"), ("2026-11-10", "unknown"), ("2026-11-09", "present")])
+def test_a_newest_value_that_cannot_be_read_is_not_passed_over(newest: str, expected: str) -> None:
+    without_unit = {**weighed(9, newest, 70), "valueQuantity": {"value": 70}}
+    inputs = [Input(one) for one in (weighed(0, "2026-11-10", 60), weighed(1, "2026-06-10", 50), without_unit)]
+    record = extract(inputs, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
+    rise = build(CONTEXT, {"change": "weight", "over": "92 days", "rise_at_least": 5, "unit": "kg"})
+    assert str(rise.match(RecordIndex(record)).presence) == expected
+
+
 @pytest.mark.parametrize(("value", "expected"), [(130, "absent"), (131, "present")])
 def test_above_a_percentage_is_more_than_it(value: int, expected: str) -> None:
     assert verdict({"over": "28 days", "rise_percent_above": 30}, {"2026-11-21": value, "2026-11-01": 100}) == expected

@@ -20,8 +20,8 @@ TODAY = date(2026, 11, 22)
 LIMIT = {"draft": "gabapentin", "mg_per_crcl_above": 20, "crcl_within": "90 days"}
 
 
-def verdict(dose: object, labs: list[dict[str, object]], unread: tuple[str, ...] = ()) -> str:
-    patient: dict[str, object] = {"age": 57, "gender": "male", "drafts": [dose], "labs": labs, "unread": list(unread)}
+def verdict(dose: object, labs: list[dict[str, object]], unread: tuple[str, ...] = (), **more: object) -> str:
+    patient: dict[str, object] = {"age": 57, "gender": "male", "drafts": [dose], "labs": labs, "unread": list(unread), **more}
     scene = build(patient, on=TODAY, hook="order-select", terminology=CODES)
     inputs = [Input(one, Origin.RECORD) for one in scene.resources] + [Input(one, Origin.DRAFT) for one in scene.drafts]
     as_of = datetime.combine(TODAY, time(12), tzinfo=UTC)
@@ -59,6 +59,14 @@ def test_a_dose_that_is_not_stated_is_unknown() -> None:
 
 def test_observations_that_could_not_be_read_leave_it_unknown() -> None:
     assert verdict(mg(281), [], ("Observation",)) == "unknown"
+
+
+def test_who_has_no_such_drug_is_asked_nothing_about_the_clearance() -> None:
+    assert verdict("pregabalin", [], ("Observation",)) == "absent"
+
+
+def test_a_drug_that_is_no_draft_is_asked_nothing_either() -> None:
+    assert verdict("pregabalin", [], ("Observation",), medications=[mg(281)]) == "absent"
 
 
 def test_a_window_that_is_no_duration_is_refused() -> None:
