@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 
+from rules.extract.reading import UNREADABLE
 from rules.facts import Allergy, Event, Observation, Origin, Presence, Record, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
@@ -61,9 +62,11 @@ KINDS: Mapping[str, frozenset[str]] = {
 NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first")
 """Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
-LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
+UNCLEAR = {"accepted", "unknown", UNREADABLE, None}
+"""Statuses of a plan that may be active: a Goal is `accepted` whether it is `active` or `on-hold`
+(https://hl7.org/fhir/R4/codesystem-goal-status.html)."""
 GONE = {"revoked", "cancelled", "noshow"}
-UNUSED = {"inactive", "completed", "stopped", "intended"}
+UNUSED = {"inactive", "completed", "stopped", "intended", "on-hold"}
 
 
 def completed(event: Event) -> bool:
@@ -323,10 +326,9 @@ class Judge:
         return event.status not in GONE | UNUSED
 
     def kept(self, event: Event, record: Record) -> Truth:
-        """Plans, goals and flags that are live."""
-        if event.status not in LIVE or (self.tags and not event.tags & self.tags):
-            return False
-        return self.window.holds(event.when, record) if self.window.within else True
+        """Plans, goals and flags that are active: one that is drafted, proposed or on hold is nothing to rely on."""
+        live: Truth = None if event.status in UNCLEAR else event.status == "active"
+        return both((live, not self.tags or bool(event.tags & self.tags), self.window.holds(event.when, record)))
 
 
 def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Judge:
