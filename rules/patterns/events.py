@@ -29,10 +29,10 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
-    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "fulfilled"}),
+    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "later_than", "fulfilled"}),
     "plan": frozenset({"is", "within", "tags"}),
     "device": frozenset({"is", "placed"}),
-    "answer": frozenset({"is", "within", "yes"}),
+    "answer": frozenset({"is", "within", "yes", "later_than"}),
     "family": frozenset({"is", "first_degree"}),
     "allergy": frozenset({"is", "severity", "reaction"}),
     "declined": frozenset({"is", "within"}),
@@ -59,7 +59,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
 }
-NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first")
+NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first", "later_than")
 """Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
 UNCLEAR = {"accepted", "unknown", UNREADABLE, None}
@@ -226,6 +226,7 @@ class Judge:
     after_last: Names
     conclusion: Names
     after_first: Names
+    later_than: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition?"""
@@ -244,7 +245,7 @@ class Judge:
                 return self.preparation(event, index.record)
             case "encounter":
                 after = index.since_first(event.end or event.when, self.after_first) if self.after_first else True
-                return both((self.encounter(event, index.record), after))
+                return both((self.encounter(event, index.record), after, self.later(event.end or event.when, index)))
             case "declined":
                 refused = event.status == "revoked" or (event.kind == "consent" and "deny" in event.tags)
                 return refused and self.window.holds(event.when, index.record)
@@ -252,11 +253,18 @@ class Judge:
                 if event.kind == "answer" and event.status not in ANSWERED:
                     return None
                 said = bool(event.tags & YES) if self.yes else bool(event.tags & NO)
-                return both((said, self.window.holds(event.when, index.record)))
+                return both((said, self.window.holds(event.when, index.record), self.later(event.when, index)))
             case "device":
                 return self.used(event)
             case _:
                 return self.kept(event, index.record)
+
+    def later(self, when: FhirDate | None, index: RecordIndex) -> Truth:
+        """Later than every finding of `later_than`, if there is any."""
+        found = index.found(self.later_than)
+        if found.last is None and not found.undated:
+            return None if self.later_than and index.unread(("Condition", "Observation")) else True
+        return index.later_than(when, self.later_than)
 
     def done(self, event: Event, index: RecordIndex) -> Truth:
         """Completed in the window, not before the first dose of `first` nor the onset of `after_diagnosis`."""
@@ -383,7 +391,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             denied = fact.truth is False or bool(fact.answers & NO)
             if fact.status not in FINAL or said == denied:
                 return None
-            inside = judge.window.holds(fact.when, index.record)
+            inside = both((judge.window.holds(fact.when, index.record), judge.later(fact.when, index)))
             return None if not inside else (said if yes else denied)
 
         observed, nothing = observed_answer, Presence.UNKNOWN
