@@ -29,7 +29,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
-    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "later_than", "fulfilled"}),
+    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "later_than", "fulfilled", "at_least_times"}),
     "plan": frozenset({"is", "within", "tags"}),
     "device": frozenset({"is", "placed"}),
     "answer": frozenset({"is", "within", "yes", "later_than"}),

@@ -216,8 +216,10 @@ def _encounter(maker: Maker, entry: Entry) -> None:
         status=entry.text("status", "finished"),
         **{"class": {"system": HL7 + "v3-ActCode", "code": entry.text("class", "AMB")}},
         serviceType=entry.codeable(needed=False),
+        priority=code("v3-ActPriority", entry.text("priority")),
         subject=SUBJECT,
         period=period(when, when),
+        hospitalization={"admitSource": came} if (came := code("admit-source", entry.text("admit_source"))) else {},
         reasonCode=listed(entry.named("reason")),
     )
 
