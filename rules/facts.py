@@ -179,6 +179,7 @@ class Event:
     (ServiceRequest), appointment, plan (CarePlan), goal, device (Device, DeviceUseStatement), flag, communication,
     consent, answer (QuestionnaireResponse item). `tags` hold coded details: goal achievement codes (not-achieved ...),
     answers of questions (yes, no), revoked reasons. `reasons` as in Medication.
+    `when` of an order is the day it was written, `due` the day for which it is ordered.
     """
 
     ref: str
@@ -192,6 +193,7 @@ class Event:
     tags: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
     has_reason: bool = False
+    due: FhirDate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ relatives and allergies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,20 +13,15 @@ from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
 from rules.patterns.diagnosis import ANSWERED, YES
-from rules.patterns.index import FINAL, NO, REPORTED, RecordIndex
+from rules.patterns.index import FINAL, NO, RecordIndex
+from rules.patterns.orders import awaited, completed, to_come
 from rules.patterns.when import Window, duration, whole_number
 
-__all__ = ["EVENT_QUALIFIERS", "Happening", "build_event", "completed"]
+__all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
 
-COMPLETE: Mapping[str, Set[str]] = {
-    "procedure": {"completed"},
-    "report": REPORTED,
-    "imaging": {"available"},
-    "immunization": {"completed"},
-}
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "done": frozenset({"is", "within", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
-    "order": frozenset({"is", "within", "status", "after_last"}),
+    "order": frozenset({"is", "within", "status", "after_last", "ahead"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "later_than", "fulfilled", "at_least_times"}),
@@ -67,11 +62,6 @@ UNCLEAR = {"accepted", "unknown", UNREADABLE, None}
 (https://hl7.org/fhir/R4/codesystem-goal-status.html)."""
 GONE = {"revoked", "cancelled", "noshow"}
 UNUSED = {"inactive", "completed", "stopped", "intended", "on-hold"}
-
-
-def completed(event: Event) -> bool:
-    """Is it a procedure, report, scan or vaccination on file that was carried out?"""
-    return event.origin is Origin.RECORD and event.status in COMPLETE.get(event.kind, set())
 
 
 def _day(when: FhirDate | None) -> date | None:
@@ -238,7 +228,7 @@ class Judge:
                 return self.done(event, index)
             case "order":
                 after = index.since_last(event.when, self.after_last) if self.after_last else True
-                return both((self.order(event, index.record), after))
+                return both((self.order(event, index), after))
             case "appointment":
                 return self.appointment(event, index.record)
             case "preparation":
@@ -286,32 +276,30 @@ class Judge:
             tests.append(bool(conclusions & self.conclusion))
         return both(tests)
 
-    def order(self, event: Event, record: Record) -> Truth:
-        """Active, planned, or completed in the window."""
+    def order(self, event: Event, index: RecordIndex) -> Truth:
+        """Active, planned, or completed in the window; with `ahead` one that is not completed is still to be carried out."""
+        record = index.record
         if event.do_not_perform:
             return False
+        open_still = awaited(event, self.ahead, index) if self.ahead else True
         if self.statuses:
-            return both((event.status in self.statuses, self.window.holds(event.when, record)))
+            return both((event.status in self.statuses, self.window.holds(event.when, record), open_still))
         if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
-            return event.origin is not Origin.DRAFT
+            return both((event.origin is not Origin.DRAFT, open_still))
         return event.status == "completed" and self.window.holds(event.when, record)
 
     def appointment(self, event: Event, record: Record) -> Truth:
         """Still ahead, within `ahead` when given."""
         if event.origin is Origin.DRAFT or event.status not in BOOKED:
             return False
-        return None if event.when is None else self.to_come(event.when, event.when, record)
+        return None if event.when is None else to_come(event.when, event.when, self.ahead, record)
 
     def preparation(self, event: Event, record: Record) -> Truth:
         """A Procedure that is being prepared and not yet begun; the status alone says so, a date that is stated must still be ahead."""
         if event.origin is not Origin.RECORD or event.status != "preparation":
             return False
         first, last = event.when or event.end, event.end or event.when
-        return first is None or last is None or self.to_come(first, last, record)
-
-    def to_come(self, first: FhirDate, last: FhirDate, record: Record) -> bool:
-        """Not over yet, and begins within `ahead` when given."""
-        return last.end >= record.as_of and (self.ahead is None or first.start <= self.ahead.after(record.as_of))
+        return first is None or last is None or to_come(first, last, self.ahead, record)
 
     def encounter(self, event: Event, record: Record) -> Truth:
         """Finished (or with the given status) in the window, or longer ago than `over`; with `fulfilled` also a kept Appointment."""

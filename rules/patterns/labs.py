@@ -17,8 +17,8 @@ from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, from_bool, gaps
 from rules.patterns.diagnosis import YES
-from rules.patterns.events import completed
 from rules.patterns.index import FINAL, NO, RecordIndex
+from rules.patterns.orders import completed
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
 __all__ = ["CALC_QUALIFIERS", "DISAGREE", "LAB_QUALIFIERS", "calc", "lab", "newest", "series"]

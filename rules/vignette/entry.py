@@ -46,7 +46,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "allergies": f"{_CODED} when clinical verification severity reaction",
     "family": f"{_CODED} relationship status",
     "encounters": f"{_CODED} {_ORDER} status class admit_source priority",
-    "orders": f"{_CODED} {_ORDER} status do_not_perform",
+    "orders": f"{_CODED} {_ORDER} due status do_not_perform",
     "appointments": f"{_CODED} {_ORDER} status",
     "plans": f"{_CODED} when until status for",
     "goals": f"{_CODED} when status achievement for",

@@ -233,6 +233,7 @@ def _order(maker: Maker, entry: Entry) -> None:
         code=entry.codeable(),
         subject=SUBJECT,
         authoredOn=entry.when("when", "-30 days"),
+        occurrenceDateTime=entry.when("due"),
         reasonCode=listed(entry.named("reason")),
     )
 
