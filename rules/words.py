@@ -118,6 +118,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "recorded_age_below": "recorded younger than {}",
     "onset_before": "onset more than {} ago",
     "onset_within": "onset in the last {}",
+    "drafted": "an Appointment that is being booked counts: {}",
     "fulfilled": "an Appointment that was kept counts: {}",
     "over": "over {}",
     "first": "no earlier entry of the same disease: {}",

@@ -22,7 +22,7 @@ __all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "done": frozenset({"is", "within", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
     "order": frozenset({"is", "within", "status", "after_last", "ahead"}),
-    "appointment": frozenset({"is", "ahead"}),
+    "appointment": frozenset({"is", "ahead", "drafted"}),
     "preparation": frozenset({"is", "ahead"}),
     "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "later_than", "fulfilled", "at_least_times"}),
     "plan": frozenset({"is", "within", "tags"}),
@@ -211,6 +211,7 @@ class Judge:
     yes: bool
     placed: bool
     fulfilled: bool
+    drafted: bool
     first: Names | None
     after_diagnosis: Names
     after_last: Names
@@ -289,8 +290,8 @@ class Judge:
         return event.status == "completed" and self.window.holds(event.when, record)
 
     def appointment(self, event: Event, record: Record) -> Truth:
-        """Still ahead, within `ahead` when given."""
-        if event.origin is Origin.DRAFT or event.status not in BOOKED:
+        """Still ahead, within `ahead` when given; with `drafted` also one that this hook asks about."""
+        if (event.origin is Origin.DRAFT and not self.drafted) or event.status not in BOOKED:
             return False
         return None if event.when is None else to_come(event.when, event.when, self.ahead, record)
 
@@ -338,6 +339,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         table.get("yes", True) is True,
         table.get("placed") is True,
         table.get("fulfilled") is True,
+        table.get("drafted") is True,
         context.names(table["since_first"]) if "since_first" in table else None,
         *(context.names(table[key]) if key in table else frozenset() for key in NAMED),
     )
