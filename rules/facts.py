@@ -223,12 +223,17 @@ class Allergy:
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """One condition of one FamilyMemberHistory; it never satisfies a diagnosis."""
+    """One condition of one FamilyMemberHistory; it never satisfies a diagnosis.
+
+    `relations` is what the code of the relationship says: first-degree, maternal-uncle, other-relative; empty when it is missing
+    or may mean one relative or another (uncle, nephew).
+    """
 
     ref: str
     concepts: frozenset[str]
     first_degree: bool
     status: str | None = None
+    relations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, order=True)

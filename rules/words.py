@@ -97,6 +97,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "fall_per_month_at_least": "a fall of at least {} a month",
     "fall_percent_at_least": "a fall of at least {} %",
     "first_degree": "first-degree relative: {}",
+    "relationship": "relationship {}",
     "from": "compared with the {} earlier value",
     "future": "a date still ahead: {}",
     "ingredients_at_least": "at least {} different drugs",

@@ -107,10 +107,10 @@ def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) ->
 def relatives(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Relative]:
     """Each coded condition of a FamilyMemberHistory (R4 9.5)."""
     status = reading.status(resource)
-    first_degree = "first-degree" in reading.answers(resource.get("relationship"))
+    relations = reading.answers(resource.get("relationship"))
     for entry in elements(resource.get("condition")):
         if not reading.usable({**entry, "resourceType": "FamilyMemberHistory"}):
             continue
         concepts = reading.concepts(entry.get("code"))
         if concepts:
-            yield Relative(ref, concepts, first_degree, status)
+            yield Relative(ref, concepts, "first-degree" in relations, status, relations)

@@ -28,7 +28,7 @@ EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "plan": frozenset({"is", "within", "tags"}),
     "device": frozenset({"is", "placed"}),
     "answer": frozenset({"is", "within", "yes", "later_than"}),
-    "family": frozenset({"is", "first_degree"}),
+    "family": frozenset({"is", "first_degree", "relationship"}),
     "allergy": frozenset({"is", "severity", "reaction"}),
     "declined": frozenset({"is", "within"}),
 }
@@ -143,6 +143,7 @@ class Kin:
     first_degree: bool
     severity: frozenset[str] = frozenset()
     reaction: Names = frozenset()
+    relationships: frozenset[str] = frozenset()
     listed: bool = True
     """Whether a code list says what the reaction asked for looks like."""
 
@@ -160,7 +161,7 @@ class Kin:
         found: list[Relative | Allergy] = []
         unsure: list[NotChecked] = []
         if self.predicate == "family":
-            found.extend(relative for relative in index.pick(index.relatives, self.names) if relative.first_degree or not self.first_degree)
+            found.extend(relative for relative in index.pick(index.relatives, self.names) if self.is_meant(relative))
         else:
             for allergy in index.pick(index.allergies, self.names):
                 truth = both((self.was_severe(allergy), self.was_reaction(allergy))) if allergy.counts else False
@@ -171,6 +172,12 @@ class Kin:
         if not found:
             return Verdict(Presence.UNKNOWN, missing=tuple(unsure)) if unsure else self.quiet(index)
         return Verdict(Presence.PRESENT, tuple(self.support(fact) for fact in found))
+
+    def is_meant(self, relative: Relative) -> bool:
+        """Is it one of the relatives asked for? Of a relationship that the record leaves open: `unclear`."""
+        if self.first_degree and not relative.first_degree:
+            return False
+        return not self.relationships or bool(self.relationships & (relative.relations or {"unclear"}))
 
     def was_severe(self, allergy: Allergy) -> Truth:
         """Whether a reaction had one of the severities asked for; unknown when none states any."""
@@ -354,7 +361,8 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
     if predicate in {"family", "allergy"}:
         reaction = context.names(table["reaction"]) if "reaction" in table else frozenset[str]()
         listed = any(context.terminology.recordable(name) for name in reaction)
-        return Kin(predicate, names, reads, bool(table.get("first_degree", False)), _statuses(table, "severity"), reaction, listed)
+        first, severity, relatives = bool(table.get("first_degree")), _statuses(table, "severity"), _statuses(table, "relationship")
+        return Kin(predicate, names, reads, first, severity, reaction, relatives, listed)
     judge = _judge(predicate, context, table)
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing, why = Presence.ABSENT, "not in the record"

@@ -22,7 +22,7 @@ _INTERPRETATIONS: Final = {"positive": "POS", "negative": "NEG", "indeterminate"
 _RELATIONS: Final = {
     "mother": "MTH", "father": "FTH", "brother": "BRO", "sister": "SIS", "son": "SON", "daughter": "DAU", "child": "CHILD",
     "sibling": "SIB", "parent": "PRN", "aunt": "AUNT", "uncle": "UNCLE", "cousin": "COUSN", "grandmother": "GRMTH",
-    "grandfather": "GRFTH",
+    "grandfather": "GRFTH", "maternal uncle": "MUNCLE", "paternal uncle": "PUNCLE", "son-in-law": "SONINLAW", "niece or nephew": "NIENEPH",
 }  # fmt: skip
 
 
