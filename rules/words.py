@@ -102,6 +102,8 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "future": "a date still ahead: {}",
     "ingredients_at_least": "at least {} different drugs",
     "later_than": "later than every {}",
+    "earlier_than": "earlier than the first {}",
+    "earlier_by": "by at least {}",
     "mg_above": "above {} mg a day",
     "mg_at_least": "at least {} mg a day",
     "mg_at_most": "at most {} mg a day",

@@ -69,6 +69,26 @@ def test_a_result_is_later_than_every_finding_or_it_is_not_known(found: list[str
 
 
 @pytest.mark.parametrize(
+    ("found", "measured", "expected"),
+    [
+        (["2026-11-10"], "2026-08-12", "present"),  # 90 days
+        (["2026-11-10"], "2026-08-13", "unknown"),  # as if it were not on file
+        (["2026-11-10", "2026-09-01"], "2026-08-01", "unknown"),  # before the first of them
+        ([None], "2026-01-01", "unknown"),
+        ([], "2026-01-01", "unknown"),
+    ],
+)
+def test_only_a_result_so_long_before_the_first_finding_counts(found: list[str | None], measured: str, expected: str) -> None:
+    early = {"lab": "creatine-kinase", "result": "high", "earlier_than": "fasciculation", "earlier_by": "90 days"}
+    assert verdict(early, *(finding(number, date) for number, date in enumerate(found)), result(measured)) == expected
+
+
+def test_how_much_earlier_has_to_be_said() -> None:
+    with pytest.raises(PatternError, match="earlier_by"):
+        verdict({"lab": "creatine-kinase", "result": "high", "earlier_than": "fasciculation"})
+
+
+@pytest.mark.parametrize(
     "denied",
     [
         {"valueBoolean": False},
