@@ -185,6 +185,7 @@ class Event:
     consent, answer (QuestionnaireResponse item). `tags` hold coded details: goal achievement codes (not-achieved ...),
     answers of questions (yes, no), the priority of an order, and STATUS_REASON
     when it says why it has its status. `reasons` as in Medication.
+    `when` of an order is the day it was written, `due` the day for which it is ordered.
     """
 
     ref: str
@@ -198,6 +199,7 @@ class Event:
     tags: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
     has_reason: bool = False
+    due: FhirDate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +231,17 @@ class Allergy:
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """One condition of one FamilyMemberHistory; it never satisfies a diagnosis."""
+    """One condition of one FamilyMemberHistory; it never satisfies a diagnosis.
+
+    `relations` is what the code of the relationship says: first-degree, maternal-uncle, other-relative; empty when it is missing
+    or may mean one relative or another (uncle, nephew).
+    """
 
     ref: str
     concepts: frozenset[str]
     first_degree: bool
     status: str | None = None
+    relations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, order=True)

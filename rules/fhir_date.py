@@ -154,7 +154,7 @@ class FhirDate:
     def plus_age(self, age_: Duration) -> FhirDate | None:
         """When a person born on this date had the completed age `age_` (onsetAge): an interval one unit of the age long."""
         unit = Duration(1, age_.unit)
-        start, end = age_.after(self.start), unit.after(age_.after(self.end)) - _TICK
+        start, end = age_.after(self.start), unit.after(age_.after(_midnight(self.end))) - _TICK  # up to the day before the next one
         if end >= _LAST - _DAY:
             return None
         precision: Precision = "year" if age_.unit == "year" else "month" if age_.unit == "month" else "day"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from rules.extract.reading import UNREADABLE, Element, Reading, elements, says_something
@@ -69,14 +70,19 @@ def _certainty(code: object) -> tuple[str | None, str | None]:
 
 
 def _date(resource: Element, name: str, reading: Reading) -> FhirDate | None:
-    """onset[x] or abatement[x] as a date; an age is added to the birth date, of a Period or Range the start counts."""
+    """onset[x] or abatement[x] as a date; an age is added to the birth date. Of a Period the start counts, a Range is as vague as it is."""
     found = reading.date(resource.get(f"{name}DateTime")) or reading.period(resource.get(f"{name}Period"))[0]
     if found is not None:
         return found
-    age = resource.get(f"{name}Age")
     span = resource.get(f"{name}Range")
-    if age is None and isinstance(span, dict):
-        age = span.get("low")
+    if f"{name}Age" not in resource and isinstance(span, dict):
+        low, high = (_at_age(span.get(end), reading) for end in ("low", "high"))
+        return replace(low, end=max(low.end, high.end)) if low and high else low
+    return _at_age(resource.get(f"{name}Age"), reading)
+
+
+def _at_age(age: object, reading: Reading) -> FhirDate | None:
+    """When the patient had that age."""
     if reading.birth is None or not isinstance(age, dict):
         return None
     amount, unit = number(age.get("value")), reading.unit(age)
@@ -110,10 +116,10 @@ def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) ->
 def relatives(resource: Element, ref: str, _origin: Origin, reading: Reading) -> Iterable[Relative]:
     """Each coded condition of a FamilyMemberHistory (R4 9.5)."""
     status = reading.status(resource)
-    first_degree = "first-degree" in reading.answers(resource.get("relationship"))
+    relations = reading.answers(resource.get("relationship"))
     for entry in elements(resource.get("condition")):
         if not reading.usable({**entry, "resourceType": "FamilyMemberHistory"}):
             continue
         concepts = reading.concepts(entry.get("code"))
         if concepts:
-            yield Relative(ref, concepts, first_degree, status)
+            yield Relative(ref, concepts, "first-degree" in relations, status, relations)

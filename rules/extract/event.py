@@ -10,6 +10,11 @@ from rules.facts import Event, Origin
 __all__ = ["communications", "consents", "encounters", "flags", "imaging", "procedures", "reports"]
 
 _CLASS = frozenset({"AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "PRENC", "SS", "VR"})
+_INPATIENT = frozenset({"IMP", "ACUTE", "NONAC"})
+_EMERGENCY = frozenset(
+    {("http://terminology.hl7.org/CodeSystem/admit-source", "emd"), ("http://terminology.hl7.org/CodeSystem/v3-ActPriority", "EM")}
+)
+"""What an Encounter says of an admission that nobody planned: it came from the emergency department, or its priority is emergency."""
 
 
 def procedures(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
@@ -66,11 +71,14 @@ def imaging(resource: Element, ref: str, origin: Origin, reading: Reading) -> It
 
 
 def encounters(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
-    """An Encounter (R4 8.11); every encounter has the concept `any`, its class code is a tag."""
+    """An Encounter (R4 8.11); every encounter has the concept `any`, its class code is a tag, `unplanned` one of an admission."""
     reasons, has_reason = reading.reasons(resource)
     start, end = reading.period(resource.get("period"))
     kind = resource.get("class")
     code = kind.get("code") if isinstance(kind, dict) else None
+    tags = {code} if isinstance(code, str) and code in _CLASS else set[str]()
+    if tags & _INPATIENT and _is_emergency(resource, reading):
+        tags.add("unplanned")
     yield Event(
         ref,
         "encounter",
@@ -79,10 +87,17 @@ def encounters(resource: Element, ref: str, origin: Origin, reading: Reading) ->
         when=start or end,
         end=end,
         origin=origin,
-        tags=frozenset({code} if isinstance(code, str) and code in _CLASS else ()),
+        tags=frozenset(tags),
         reasons=reasons,
         has_reason=has_reason,
     )
+
+
+def _is_emergency(resource: Element, reading: Reading) -> bool:
+    stay = resource.get("hospitalization")
+    said = (resource.get("priority"), stay.get("admitSource") if isinstance(stay, dict) else None)
+    codings = [coding for one in said if isinstance(one, dict) for coding in elements(one.get("coding"))]
+    return any((reading.terminology.system(str(coding.get("system"))), coding.get("code")) in _EMERGENCY for coding in codings)
 
 
 def flags(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:

@@ -57,18 +57,20 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
             reasons=reasons,
             has_reason=has_reason,
         )
+    start, end = reading.period(resource.get("occurrencePeriod"))
     yield Event(
         ref,
         "order",
         concepts,
         status=status,
         when=authored or when,
-        end=reading.period(resource.get("occurrencePeriod"))[1],
+        end=end,
         origin=origin,
         do_not_perform=forbidden,
         tags=_details(resource),
         reasons=reasons,
         has_reason=has_reason,
+        due=reading.date(resource.get("occurrenceDateTime")) or start or end,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rules.facts import Condition, Presence
-from rules.fhir_date import Duration, reached
+from rules.fhir_date import Duration, FhirDate, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.episodes import far_apart
@@ -41,6 +41,12 @@ CONDITION_QUALIFIERS = {"verification", "clinical", "recorded_within", "changed_
 def clinical_of(fact: Condition) -> str:
     """The clinical status, with the meaning of a missing one: active without abatement, resolved with it."""
     return fact.clinical or ("resolved" if fact.abated else "active")
+
+
+def younger(birth: FhirDate, date: FhirDate, limit: Duration) -> Truth:
+    """Was the age below `limit` on that date? None when it is as vague as to straddle it."""
+    first, last = reached(birth, date.start, limit), reached(birth, date.end, limit)
+    return negate(first) if first is last else None
 
 
 def support_of(kind: str, fact: Condition, names: Names, provisional: bool = False) -> Support:
@@ -118,7 +124,7 @@ class Diagnosis:
         birth = record.person.birth if record.person else None
         for date, limit in ((fact.onset, self.onset_age_below), (fact.recorded, self.recorded_age_below)):
             if limit:
-                tests.append(None if birth is None or date is None else negate(reached(birth, date.start, limit)))
+                tests.append(None if birth is None or date is None else younger(birth, date, limit))
         return both(tests)
 
     def first_dates(self, index: RecordIndex) -> Mapping[str, Truth]:

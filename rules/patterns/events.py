@@ -3,7 +3,7 @@ relatives and allergies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -14,27 +14,22 @@ from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
 from rules.patterns.diagnosis import ANSWERED, YES
-from rules.patterns.index import FINAL, NO, REPORTED, RecordIndex
+from rules.patterns.index import FINAL, NO, RecordIndex
+from rules.patterns.orders import awaited, completed, to_come
 from rules.patterns.when import Window, duration, whole_number
 
-__all__ = ["EVENT_QUALIFIERS", "Happening", "build_event", "completed"]
+__all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
 
-COMPLETE: Mapping[str, Set[str]] = {
-    "procedure": {"completed"},
-    "report": REPORTED,
-    "imaging": {"available"},
-    "immunization": {"completed"},
-}
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
     "done": frozenset({"is", "within", "ago", "status", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
-    "order": frozenset({"is", "within", "status", "priority", "after_last"}),
-    "appointment": frozenset({"is", "ahead"}),
+    "order": frozenset({"is", "within", "status", "priority", "after_last", "ahead"}),
+    "appointment": frozenset({"is", "ahead", "drafted"}),
     "preparation": frozenset({"is", "ahead"}),
-    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "fulfilled"}),
+    "encounter": frozenset({"is", "within", "over", "status", "tags", "after_first", "later_than", "fulfilled", "at_least_times"}),
     "plan": frozenset({"is", "within", "tags", "about"}),
     "device": frozenset({"is", "placed"}),
-    "answer": frozenset({"is", "within", "yes"}),
-    "family": frozenset({"is", "first_degree"}),
+    "answer": frozenset({"is", "within", "yes", "later_than"}),
+    "family": frozenset({"is", "first_degree", "relationship"}),
     "allergy": frozenset({"is", "severity", "reaction"}),
     "declined": frozenset({"is", "within"}),
 }
@@ -60,18 +55,15 @@ KINDS: Mapping[str, frozenset[str]] = {
     "device": frozenset({"device", "procedure"}),
     "declined": frozenset({"order", "consent"}),
 }
-NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first", "about")
+NAMED = ("after_diagnosis", "after_last", "conclusion", "after_first", "about", "later_than")
 """Qualifiers that name concepts, in the order of the fields of Judge."""
 BOOKED = {"proposed", "pending", "booked", "arrived", "checked-in", "waitlist"}
-LIVE = {"active", "on-hold", "accepted", "in-progress", "proposed", "planned", "draft"}
+UNCLEAR = {"accepted", "unknown", None}
+"""Statuses of a plan that may be active: a Goal is `accepted` whether it is `active` or `on-hold`
+(https://hl7.org/fhir/R4/codesystem-goal-status.html)."""
 ANY_STATUS = frozenset[str]().union(*STATUSES.values())
 GONE = {"revoked", "cancelled", "noshow"}
-UNUSED = {"inactive", "completed", "stopped", "intended"}
-
-
-def completed(event: Event) -> bool:
-    """Is it a procedure, report, scan or vaccination on file that was carried out?"""
-    return event.origin is Origin.RECORD and event.status in COMPLETE.get(event.kind, set())
+UNUSED = {"inactive", "completed", "stopped", "intended", "on-hold"}
 
 
 def _day(when: FhirDate | None) -> date | None:
@@ -147,6 +139,7 @@ class Kin:
     first_degree: bool
     severity: frozenset[str] = frozenset()
     reaction: Names = frozenset()
+    relationships: frozenset[str] = frozenset()
     listed: bool = True
     """Whether a code list says what the reaction asked for looks like."""
 
@@ -164,7 +157,7 @@ class Kin:
         found: list[Relative | Allergy] = []
         unsure: list[NotChecked] = []
         if self.predicate == "family":
-            found.extend(relative for relative in index.pick(index.relatives, self.names) if relative.first_degree or not self.first_degree)
+            found.extend(relative for relative in index.pick(index.relatives, self.names) if self.is_meant(relative))
         else:
             for allergy in index.pick(index.allergies, self.names):
                 truth = both((allergy.counts, self.was_severe(allergy), self.was_reaction(allergy)))
@@ -176,6 +169,12 @@ class Kin:
         if not found:
             return Verdict(Presence.UNKNOWN, missing=tuple(unsure)) if unsure else self.quiet(index)
         return Verdict(Presence.PRESENT, tuple(self.support(fact) for fact in found))
+
+    def is_meant(self, relative: Relative) -> bool:
+        """Is it one of the relatives asked for? Of a relationship that the record leaves open: `unclear`."""
+        if self.first_degree and not relative.first_degree:
+            return False
+        return not self.relationships or bool(self.relationships & (relative.relations or {"unclear"}))
 
     def was_severe(self, allergy: Allergy) -> Truth:
         """Whether a reaction had one of the severities asked for; unknown when none states any."""
@@ -217,12 +216,14 @@ class Judge:
     yes: bool
     placed: bool
     fulfilled: bool
+    drafted: bool
     first: Names | None
     after_diagnosis: Names
     after_last: Names
     conclusion: Names
     after_first: Names
     about: Names
+    later_than: Names
 
     def __call__(self, event: Event, index: RecordIndex) -> Truth:
         """Does this event satisfy the condition? One whose status cannot be read does when it would with every status, does not when it
@@ -242,25 +243,32 @@ class Judge:
                 return self.done(event, index)
             case "order":
                 after = index.since_last(event.when, self.after_last) if self.after_last else True
-                return both((self.order(event, index.record), after))
+                return both((self.order(event, index), after))
             case "appointment":
                 return self.appointment(event, index.record)
             case "preparation":
                 return self.preparation(event, index.record)
             case "encounter":
                 after = index.since_first(event.end or event.when, self.after_first) if self.after_first else True
-                return both((self.encounter(event, index.record), after))
+                return both((self.encounter(event, index.record), after, self.later(event.end or event.when, index)))
             case "declined":
                 return self.refused(event, index.record) and self.window.holds(event.when, index.record)
             case "answer":
                 if event.kind == "answer" and event.status not in ANSWERED:
                     return None
                 said = bool(event.tags & YES) if self.yes else bool(event.tags & NO)
-                return both((said, self.window.holds(event.when, index.record)))
+                return both((said, self.window.holds(event.when, index.record), self.later(event.when, index)))
             case "device":
                 return self.used(event)
             case _:
                 return self.kept(event, index.record)
+
+    def later(self, when: FhirDate | None, index: RecordIndex) -> Truth:
+        """Later than every finding of `later_than`, if there is any."""
+        found = index.found(self.later_than)
+        if found.last is None and not found.undated:
+            return None if self.later_than and index.unread(("Condition", "Observation")) else True
+        return index.later_than(when, self.later_than)
 
     def done(self, event: Event, index: RecordIndex) -> Truth:
         """Completed (with `status`: a Procedure of that) in the window, not before the first dose of `first` nor `after_diagnosis`."""
@@ -285,14 +293,17 @@ class Judge:
             tests.append(bool(conclusions & self.conclusion))
         return both(tests)
 
-    def order(self, event: Event, record: Record) -> Truth:
-        """Active, planned, or completed in the window; with one of the priorities asked for, where none is stated: routine (R4)."""
+    def order(self, event: Event, index: RecordIndex) -> Truth:
+        """Active, planned, or completed in the window; with one of the priorities asked for, where none is stated: routine (R4); with
+        `ahead` one that is not completed is still to be carried out."""
+        record = index.record
         if event.do_not_perform or (self.tags and not event.tags & self.tags):
             return False
+        open_still = awaited(event, self.ahead, index) if self.ahead else True
         if self.statuses:
-            return both((event.status in self.statuses, self.window.holds(event.when, record)))
+            return both((event.status in self.statuses, self.window.holds(event.when, record), open_still))
         if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
-            return event.origin is not Origin.DRAFT
+            return both((event.origin is not Origin.DRAFT, open_still))
         return event.status == "completed" and self.window.holds(event.when, record)
 
     def refused(self, event: Event, record: Record) -> bool:
@@ -302,21 +313,17 @@ class Judge:
         return event.status == "active" and "deny" in event.tags and (event.end is None or event.end.end >= record.as_of)
 
     def appointment(self, event: Event, record: Record) -> Truth:
-        """Still ahead, within `ahead` when given."""
-        if event.origin is Origin.DRAFT or event.status not in BOOKED:
+        """Still ahead, within `ahead` when given; with `drafted` also one that this hook asks about."""
+        if (event.origin is Origin.DRAFT and not self.drafted) or event.status not in BOOKED:
             return False
-        return None if event.when is None else self.to_come(event.when, event.when, record)
+        return None if event.when is None else to_come(event.when, event.when, self.ahead, record)
 
     def preparation(self, event: Event, record: Record) -> Truth:
         """A Procedure that is being prepared and not yet begun; the status alone says so, a date that is stated must still be ahead."""
         if event.origin is not Origin.RECORD or event.status != "preparation":
             return False
         first, last = event.when or event.end, event.end or event.when
-        return first is None or last is None or self.to_come(first, last, record)
-
-    def to_come(self, first: FhirDate, last: FhirDate, record: Record) -> bool:
-        """Not over yet, and begins within `ahead` when given."""
-        return last.end >= record.as_of and (self.ahead is None or first.start <= self.ahead.after(record.as_of))
+        return first is None or last is None or to_come(first, last, self.ahead, record)
 
     def encounter(self, event: Event, record: Record) -> Truth:
         """Finished (or with the given status) in the window, or longer ago than `over`; with `fulfilled` also a kept Appointment."""
@@ -339,10 +346,11 @@ class Judge:
         return event.status not in GONE | UNUSED
 
     def kept(self, event: Event, record: Record) -> Truth:
-        """Plans, goals and flags that are live."""
-        if event.status not in LIVE or (self.tags and not event.tags & self.tags) or (self.about and not event.reasons & self.about):
+        """Plans, goals and flags that are active: one that is drafted, proposed or on hold is nothing to rely on."""
+        if (self.tags and not event.tags & self.tags) or (self.about and not event.reasons & self.about):
             return False
-        return self.window.holds(event.when, record) if self.window.within else True
+        live: Truth = None if event.status in UNCLEAR else event.status == "active"
+        return both((live, self.window.holds(event.when, record)))
 
 
 def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Judge:
@@ -357,6 +365,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         table.get("yes", True) is True,
         table.get("placed") is True,
         table.get("fulfilled") is True,
+        table.get("drafted") is True,
         context.names(table["since_first"]) if "since_first" in table else None,
         *(context.names(table[key]) if key in table else frozenset() for key in NAMED),
     )
@@ -371,7 +380,8 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
     if predicate in {"family", "allergy"}:
         reaction = context.names(table["reaction"]) if "reaction" in table else frozenset[str]()
         listed = any(context.terminology.recordable(name) for name in reaction)
-        return Kin(predicate, names, reads, bool(table.get("first_degree", False)), _statuses(table, "severity"), reaction, listed)
+        first, severity, relatives = bool(table.get("first_degree")), _statuses(table, "severity"), _statuses(table, "relationship")
+        return Kin(predicate, names, reads, first, severity, reaction, relatives, listed)
     judge = _judge(predicate, context, table)
     observed: Callable[[Observation, RecordIndex], Truth] | None = None
     nothing, why = Presence.ABSENT, "not in the record"
@@ -399,7 +409,7 @@ def build_event(context: Context, table: Mapping[str, object], predicate: str) -
             denied = fact.truth is False or bool(fact.answers & NO)
             if fact.status not in FINAL or said == denied:
                 return None
-            inside = judge.window.holds(fact.when, index.record)
+            inside = both((judge.window.holds(fact.when, index.record), judge.later(fact.when, index)))
             return None if not inside else (said if yes else denied)
 
         observed, nothing = observed_answer, Presence.UNKNOWN

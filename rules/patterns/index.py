@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
@@ -197,3 +197,8 @@ class RecordIndex:
         if when.end < found.last:
             return False
         return True if when.start > found.end else None
+
+    def earlier_than(self, when: FhirDate | None, findings: frozenset[str], least: Duration) -> bool:
+        """Was it surely at least so long before the first of `findings`?"""
+        first = self.found(findings).first
+        return when is not None and first is not None and when.end < least.before(first) + timedelta(days=1)  # whole days

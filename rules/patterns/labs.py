@@ -18,8 +18,8 @@ from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, from_bool, gaps
 from rules.patterns.diagnosis import YES
-from rules.patterns.events import completed
 from rules.patterns.index import FINAL, MAYBE_FINAL, NO, RecordIndex
+from rules.patterns.orders import completed
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
 
 __all__ = ["CALC_QUALIFIERS", "DISAGREE", "LAB_QUALIFIERS", "calc", "lab", "newest", "series"]
@@ -39,6 +39,8 @@ LAB_QUALIFIERS = {
     "older_by",
     "before_first",
     "later_than",
+    "earlier_than",
+    "earlier_by",
     "after_procedure",
     "after_procedure_within",
     "missing",
@@ -112,6 +114,8 @@ class Lab:
     older_by: Duration | None = None
     before_first: Names = frozenset()
     later_than: Names = frozenset()
+    earlier_than: Names = frozenset()
+    earlier_by: Duration | None = None
     after_procedure: Names = frozenset()
     after_procedure_within: Duration | None = None
     nothing_is_absent: bool = False
@@ -131,7 +135,7 @@ class Lab:
         return Verdict(Presence.UNKNOWN, missing=missing)
 
     def usable(self, index: RecordIndex) -> Iterator[Observation]:
-        """The results inside the window, latest first (`older_by`: before the newest of all by that much)."""
+        """The results inside the window, latest first; only those so much before the newest, or before the first of some findings."""
         limit = None
         latest = None
         if self.before_first:
@@ -146,6 +150,8 @@ class Lab:
                 latest = latest or fact.when
                 if latest is None or fact.when is None or fact.when.end > self.older_by.before(latest.end):
                     continue
+            if self.earlier_by is not None and not index.earlier_than(fact.when, self.earlier_than, self.earlier_by):
+                continue
             if self.window.holds(fact.when, index.record):
                 yield fact
 
@@ -265,6 +271,8 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
     if not isinstance(words, list):
         raise PatternError(f"answer: found {answers!r}, expected a list of answers")
     limits = table.get("upper_limits_above")
+    if ("earlier_than" in table) != ("earlier_by" in table):
+        raise PatternError("earlier_than: expected both earlier_than and earlier_by")
     if ("after_procedure" in table) != ("after_procedure_within" in table):
         raise PatternError("after_procedure: expected both after_procedure and after_procedure_within")
     if table.get("missing", "unknown") not in {"unknown", "absent"}:
@@ -284,6 +292,8 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
         older_by=duration(context, table["older_by"]) if "older_by" in table else None,
         before_first=context.names(table["before_first"]) if "before_first" in table else frozenset(),
         later_than=context.names(table["later_than"]) if "later_than" in table else frozenset(),
+        earlier_than=context.names(table["earlier_than"]) if "earlier_than" in table else frozenset(),
+        earlier_by=duration(context, table["earlier_by"]) if "earlier_by" in table else None,
         after_procedure=context.names(table["after_procedure"]) if "after_procedure" in table else frozenset(),
         after_procedure_within=duration(context, table["after_procedure_within"]) if "after_procedure_within" in table else None,
     )

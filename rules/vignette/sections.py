@@ -24,7 +24,7 @@ _PRIORITIES: Final = ("routine", "urgent", "asap", "stat")
 _RELATIONS: Final = {
     "mother": "MTH", "father": "FTH", "brother": "BRO", "sister": "SIS", "son": "SON", "daughter": "DAU", "child": "CHILD",
     "sibling": "SIB", "parent": "PRN", "aunt": "AUNT", "uncle": "UNCLE", "cousin": "COUSN", "grandmother": "GRMTH",
-    "grandfather": "GRFTH",
+    "grandfather": "GRFTH", "maternal uncle": "MUNCLE", "paternal uncle": "PUNCLE", "son-in-law": "SONINLAW", "niece or nephew": "NIENEPH",
 }  # fmt: skip
 
 
@@ -218,8 +218,10 @@ def _encounter(maker: Maker, entry: Entry) -> None:
         status=entry.text("status", "finished"),
         **{"class": {"system": HL7 + "v3-ActCode", "code": entry.text("class", "AMB")}},
         serviceType=entry.codeable(needed=False),
+        priority=code("v3-ActPriority", entry.text("priority")),
         subject=SUBJECT,
         period=period(when, when),
+        hospitalization={"admitSource": came} if (came := code("admit-source", entry.text("admit_source"))) else {},
         reasonCode=listed(entry.named("reason")),
     )
 
@@ -235,6 +237,7 @@ def _order(maker: Maker, entry: Entry) -> None:
         code=entry.codeable(),
         subject=SUBJECT,
         authoredOn=entry.when("when", "-30 days"),
+        occurrenceDateTime=entry.when("due"),
         reasonCode=listed(entry.named("reason")),
     )
 

@@ -31,6 +31,7 @@ NAMED = {
     "after_last",
     "after_first",
     "later_than",
+    "earlier_than",
     "after_procedure",
 }
 MEMBERS = 3

@@ -186,6 +186,22 @@ def test_every_encounter_counts_as_any(read: Read) -> None:
         assert event(read, "Encounter", **{"class": odd}).tags == names()
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "tags"),
+    [
+        ("IMP", {"hospitalization": {"admitSource": cc((HL7 + "admit-source", "emd"))}}, ("IMP", "unplanned")),
+        ("ACUTE", {"priority": cc((HL7 + "v3-ActPriority", "EM"))}, ("ACUTE", "unplanned")),
+        ("IMP", {"hospitalization": {"admitSource": cc((HL7 + "admit-source", "gp"))}}, ("IMP",)),
+        ("IMP", {"priority": cc((HL7 + "v3-ActPriority", "EL"))}, ("IMP",)),
+        ("IMP", {"priority": cc(("http://example.org/priority", "EM"))}, ("IMP",)),
+        ("IMP", {"priority": 5, "hospitalization": 5}, ("IMP",)),
+        ("AMB", {"priority": cc((HL7 + "v3-ActPriority", "EM"))}, ("AMB",)),  # no admission
+    ],
+)
+def test_an_admission_that_says_it_was_an_emergency_was_not_planned(read: Read, kind: str, said: Json, tags: tuple[str, ...]) -> None:
+    assert event(read, "Encounter", **{"class": {"system": HL7 + "v3-ActCode", "code": kind}}, **said).tags == names(*tags)
+
+
 def test_flags_communications_and_consents_are_events(read: Read) -> None:
     flag = event(read, "Flag", status="active", code=cc((OWN, "palliative-care-status")), period={"start": "2026-01-01"})
     assert (flag.kind, flag.concepts, flag.status, str(flag.when)) == ("flag", names("palliative-care-status"), "active", "2026-01-01")

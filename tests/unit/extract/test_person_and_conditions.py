@@ -249,14 +249,24 @@ def test_an_allergy_on_no_list_is_no_fact(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("relation", "first"),
-    [("MTH", True), ("NBRO", True), ("SIS", True), ("HBRO", False), ("STPFTH", False), ("GRMTH", False), ("x", False)],
+    ("relation", "first", "relations"),
+    [
+        ("MTH", True, names("first-degree")),
+        ("NBRO", True, names("first-degree")),
+        ("SIS", True, names("first-degree")),
+        ("HBRO", False, names()),
+        ("STPFTH", False, names()),
+        ("GRMTH", False, names("other-relative")),
+        ("MUNCLE", False, names("maternal-uncle")),
+        ("UNCLE", False, names()),  # of either side
+        ("x", False, names()),
+    ],
 )
-def test_relatives_are_first_degree_by_blood_only(read: Read, relation: str, first: bool) -> None:
+def test_relatives_are_first_degree_by_blood_only(read: Read, relation: str, first: bool, relations: frozenset[str]) -> None:
     told = resource(
         "FamilyMemberHistory", "f", status="completed", relationship=cc((HL7 + "v3-RoleCode", relation)), condition=[{"code": cc(ALS)}]
     )
-    assert read(told).relatives == (Relative("FamilyMemberHistory/f", names("als"), first, "completed"),)
+    assert read(told).relatives == (Relative("FamilyMemberHistory/f", names("als"), first, "completed", relations),)
 
 
 def test_each_coded_condition_of_a_relative_is_a_fact_and_never_a_diagnosis(read: Read) -> None:

@@ -31,12 +31,23 @@ EVENTS: list[tuple[str, Json, Event]] = [
     (
         "ServiceRequest",
         {"code": cc(ECHO), "status": "active", "occurrencePeriod": SPAN, "reasonReference": ABOUT, "doNotPerform": True},
-        Event("", "order", names("echocardiography"), "active", LAST, LAST, do_not_perform=True, reasons=names("als"), has_reason=True),
+        Event(
+            "",
+            "order",
+            names("echocardiography"),
+            "active",
+            LAST,
+            LAST,
+            do_not_perform=True,
+            reasons=names("als"),
+            has_reason=True,
+            due=FIRST,
+        ),
     ),
     (
         "ServiceRequest",
         {"code": cc(EMERGENCY), "orderDetail": [cc(ECHO)], "authoredOn": "2025-12-24", "occurrenceDateTime": "2026-01-01"},
-        Event("", "order", names("emergency", "echocardiography"), None, ORDERED),
+        Event("", "order", names("emergency", "echocardiography"), None, ORDERED, due=FIRST),
     ),
     (
         "Appointment",

@@ -48,6 +48,7 @@ def use(status: str) -> dict[str, object]:
         (use("stopped"), "absent", "absent"),
         (use("intended"), "absent", "absent"),
         (use("completed"), "absent", "absent"),
+        (use("on-hold"), "absent", "absent"),
     ],
 )
 def test_a_device_in_use(resource: dict[str, object], going_on: str, begun: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import rules
 from rules.extract import Input, extract
 from rules.patterns import Context, PatternError, RecordIndex, build
-from rules.terminology import Terminology
+from rules.terminology import CONCEPT_SYSTEM, Terminology
 
 CODES = Terminology.load(Path(rules.__file__).parent / "codes")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -19,6 +19,8 @@ INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpreta
 SCAN: Mapping[str, object] = {"lab": "creatine-kinase", "result": "high", "later_than": "fasciculation"}
 FOLLOWING: Mapping[str, object] = {"lab": "creatine-kinase", "after_procedure": "thymectomy", "after_procedure_within": "90 days"}
 VISIT: Mapping[str, object] = {"encounter": "neurology", "after_first": "fasciculation"}
+VISIT_SINCE: Mapping[str, object] = {"encounter": "neurology", "later_than": "fasciculation"}
+CLEARED_SINCE: Mapping[str, object] = {"answer": "manual-therapy-cleared", "later_than": "fasciculation"}
 
 
 def finding(number: int, date: str | None, **more: object) -> dict[str, object]:
@@ -67,6 +69,26 @@ def test_a_result_is_later_than_every_finding_or_it_is_not_known(found: list[str
 
 
 @pytest.mark.parametrize(
+    ("found", "measured", "expected"),
+    [
+        (["2026-11-10"], "2026-08-12", "present"),  # 90 days
+        (["2026-11-10"], "2026-08-13", "unknown"),  # as if it were not on file
+        (["2026-11-10", "2026-09-01"], "2026-08-01", "unknown"),  # before the first of them
+        ([None], "2026-01-01", "unknown"),
+        ([], "2026-01-01", "unknown"),
+    ],
+)
+def test_only_a_result_so_long_before_the_first_finding_counts(found: list[str | None], measured: str, expected: str) -> None:
+    early = {"lab": "creatine-kinase", "result": "high", "earlier_than": "fasciculation", "earlier_by": "90 days"}
+    assert verdict(early, *(finding(number, date) for number, date in enumerate(found)), result(measured)) == expected
+
+
+def test_how_much_earlier_has_to_be_said() -> None:
+    with pytest.raises(PatternError, match="earlier_by"):
+        verdict({"lab": "creatine-kinase", "result": "high", "earlier_than": "fasciculation"})
+
+
+@pytest.mark.parametrize(
     "denied",
     [
         {"valueBoolean": False},
@@ -90,6 +112,43 @@ def test_a_finding_that_was_denied_sets_no_date(denied: dict[str, object]) -> No
 )
 def test_a_visit_counts_from_the_day_of_the_first_finding(found: list[str | None], seen: str, expected: str) -> None:
     assert verdict(VISIT, *(finding(number, date) for number, date in enumerate(found)), visit(seen)) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "expected"),
+    [
+        (["2026-11-01"], "2026-11-05", "present"),
+        (["2026-11-01", "2026-11-12"], "2026-11-05", "no"),  # one is newer
+        (["2026-11-05"], "2026-11-05", "unknown"),
+        ([None], "2026-11-05", "unknown"),
+        ([], "2026-11-05", "present"),  # nothing to be later than
+    ],
+)
+def test_a_visit_or_an_answer_may_have_to_be_later_than_every_finding(found: list[str | None], said: str, expected: str) -> None:
+    findings = [finding(number, date) for number, date in enumerate(found)]
+    cleared: dict[str, object] = {
+        "resourceType": "Observation",
+        "id": "a",
+        "status": "final",
+        "code": {"coding": [{"system": CONCEPT_SYSTEM, "code": "manual-therapy-cleared"}]},
+        "effectiveDateTime": said,
+        "valueBoolean": True,
+    }
+    form: dict[str, object] = {
+        "resourceType": "QuestionnaireResponse",
+        "id": "q",
+        "status": "completed",
+        "authored": said,
+        "item": [{"linkId": f"{CONCEPT_SYSTEM}#manual-therapy-cleared", "answer": [{"valueBoolean": True}]}],
+    }
+    assert verdict(VISIT_SINCE, *findings, visit(said)) == ("absent" if expected == "no" else expected)
+    for answer in (cleared, form):
+        assert (verdict(CLEARED_SINCE, *findings, answer) == "present") is (expected == "present")
+
+
+def test_a_finding_that_could_not_be_read_may_be_newer_than_the_visit() -> None:
+    record = extract([Input(visit("2026-11-05"))], terminology=CODES, as_of=NOW, hook="patient-view", unread={"Condition": "timed out"})
+    assert build(Context(CODES, {}, lifelong=True), VISIT_SINCE).match(RecordIndex(record)).presence == "unknown"
 
 
 def operation(*, status: str = "completed", **when: object) -> dict[str, object]:
