@@ -43,6 +43,8 @@ PATHOGENIC = {"gene": "SOD1", "significance": "pathogenic"}
         (PATHOGENIC, (report("SOD1", "pathogenic", status="preliminary"),), "unknown"),
         (PATHOGENIC, (report("SOD1", "pathogenic", status="entered-in-error"),), "unknown"),
         (PATHOGENIC, (report("SOD1", "vus"), report("SOD1", "pathogenic")), "present"),
+        (PATHOGENIC, (report("SOD1", "vus"), report("SOD1", "pathogenic", status="unreadable")), "unknown"),  # it may be final
+        (PATHOGENIC, (report("SOD1", "vus"), report("SOD1", "pathogenic", status="preliminary")), "absent"),
         (PATHOGENIC, (), "unknown"),
         ({"gene": "SOD1", "significance": "uncertain"}, (report("SOD1", "vus"),), "present"),
         ({"gene": ["SOD1", "TARDBP"]}, (report("TARDBP", "vus"),), "present"),

@@ -19,6 +19,8 @@ Json = dict[str, object]
 STRANGE = ["Active", "garbage", 1, ["active"]]
 SNOMED, RXNORM, OURS = "http://snomed.info/sct", "http://www.nlm.nih.gov/research/umls/rxnorm", CONCEPT_SYSTEM
 FLU: Json = {"vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "150"}]}, "occurrenceDateTime": "2026-10-01"}
+REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+REASONED: Json = {"extension": [{"url": REASON, "valueCodeableConcept": {"text": "patient declined"}}]}
 YEAR: Json = {"within": "365 days"}
 
 
@@ -60,7 +62,7 @@ def test_an_order_with_an_unreadable_intent_may_be_therapy_unless_its_status_say
         ({"symptom": "muscle-weakness"}, {"resourceType": "Observation", "code": WEAK, "valueBoolean": True}, "final"),
         ({"order": "ecg"}, {"resourceType": "ServiceRequest", "code": ECG, "intent": "order"}, "active"),
         ({"order": "ecg", "status": ["on-hold"]}, {"resourceType": "ServiceRequest", "code": ECG, "intent": "order"}, "on-hold"),
-        ({"declined": "ecg"}, {"resourceType": "ServiceRequest", "code": ECG, "intent": "order"}, "revoked"),
+        ({"declined": "ecg"}, {"resourceType": "ServiceRequest", "code": ECG, "intent": "order", **REASONED}, "revoked"),
         ({"appointment": "any"}, {"resourceType": "Appointment", "start": "2026-12-01T10:00:00Z"}, "booked"),
         ({"preparation": "ecg"}, {"resourceType": "Procedure", "code": ECG}, "preparation"),
         ({"encounter": "any", **YEAR}, {"resourceType": "Encounter", "period": {"end": "2026-10-01"}}, "finished"),
@@ -97,11 +99,3 @@ def test_an_allergy_whose_clinical_status_is_unreadable_may_be_active(strange: o
 def test_a_symptom_whose_clinical_status_is_unreadable_may_be_there() -> None:
     weak: Json = {"resourceType": "Condition", "code": WEAK, "clinicalStatus": {"text": "present"}}
     assert verdict({"symptom": "muscle-weakness"}, weak) == "unknown"
-
-
-@pytest.mark.parametrize(("status", "expected"), [("final", "present"), ("Final", "unknown"), ("preliminary", "unknown")])
-def test_a_gene_report_whose_status_is_unreadable_proves_nothing(status: str, expected: str) -> None:
-    parts = [{"code": coded("48018-6", "http://loinc.org"), "valueCodeableConcept": {"text": "SMN1"}},
-             {"code": coded("53037-8", "http://loinc.org"), "valueCodeableConcept": {"text": "pathogenic"}}]  # fmt: skip
-    report: Json = {"resourceType": "Observation", "status": status, "code": coded("69548-6", "http://loinc.org"), "component": parts}
-    assert verdict({"gene": "SMN1", "significance": "pathogenic"}, report) == expected
