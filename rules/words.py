@@ -119,6 +119,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "onset_before": "onset more than {} ago",
     "onset_within": "onset in the last {}",
     "fulfilled": "an Appointment that was kept counts: {}",
+    "or_recorded": "onset or date of recording: {}",
     "over": "over {}",
     "first": "no earlier entry of the same disease: {}",
     "placed": "a completed Procedure without a stated end counts: {}",

@@ -14,12 +14,15 @@ from rules.patterns.when import Window, whole_number
 
 __all__ = ["SYMPTOM_QUALIFIERS", "no_symptom", "symptom"]
 
-SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
+SYMPTOM_QUALIFIERS = {"within", "or_recorded", "since_first", "at_least_times", "is"}
 
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """SX/find, or its recorded absence. Free text never counts."""
+    """SX/find, or its recorded absence. Free text never counts.
+
+    `or_recorded`: a Condition is also in the window by its recordedDate, whatever its onset (SX; find goes by the onset when there is one).
+    """
 
     label: str
     names: Names
@@ -28,6 +31,7 @@ class Symptom:
     wanted: bool
     coded: bool
     times: int = 1
+    or_recorded: bool = False
     reads: tuple[str, ...] = ("Condition", "Observation")
 
     @property
@@ -52,12 +56,13 @@ class Symptom:
             return fact.verification == "refuted" and self.window.holds(fact.recorded or fact.onset, index.record)
         if fact.verification in NEVER or fact.verification == "differential":
             return False
-        date = fact.onset or fact.recorded
+        active = clinical_of(fact) in ACTIVE
         if self.window.within is not None:
-            return any_of((self.window.holds(fact.onset, index.record) if fact.onset else False, self.window.holds(date, index.record)))
-        if self.since_first:
-            return True
-        return clinical_of(fact) in ACTIVE
+            dates = {fact.onset or fact.recorded}
+            if self.or_recorded and fact.recorded and active:  # what is over is not new because it was written down
+                dates.add(fact.recorded)
+            return any_of(self.window.holds(date, index.record) for date in dates)
+        return True if self.since_first else active
 
     def of_observation(self, fact: Observation, index: RecordIndex) -> Truth:
         """Does this exam Observation say so?"""
@@ -136,7 +141,8 @@ def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bo
     label = context.label(raw)
     first = context.names(table["since_first"]) if "since_first" in table else frozenset()
     coded = any(context.terminology.recordable(name) for name in names)
-    return Symptom(label, names, Window.build(context, table), first, wanted, coded, whole_number(table, "at_least_times"))
+    times, or_recorded = whole_number(table, "at_least_times"), bool(table.get("or_recorded", False))
+    return Symptom(label, names, Window.build(context, table), first, wanted, coded, times, or_recorded)
 
 
 def symptom(context: Context, table: Mapping[str, object]) -> Symptom:
