@@ -71,6 +71,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "changed_within": "recorded or changed in the last {}",
     "conclusion": "with the conclusion {}",
     "after_diagnosis": "after the diagnosis of {}",
+    "after_diagnosis_over": "more than {} after it",
     "age_below": "younger than {}",
     "age_from": "{} or older",
     "ahead": "within the next {}",

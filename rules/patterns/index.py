@@ -82,7 +82,7 @@ class RecordIndex:
         self.renewed: dict[tuple[frozenset[str], bool], bool] = {}
         """Whether therapy with some drugs is current (True: by a systemic route): every draft of them asks."""
         self.doses: dict[frozenset[str], FhirDate | None] = {}
-        self.onsets: dict[frozenset[str], datetime | None] = {}
+        self.onsets: dict[frozenset[str], FhirDate | None] = {}
         self.seen: dict[frozenset[str], Found] = {}
         """First dose, first onset and dates of the findings of some names: every event asks."""
         self.by_ref: dict[str, Medication] = {}
@@ -149,14 +149,26 @@ class RecordIndex:
             self.doses[drugs] = min((date for date in began if date is not None), key=lambda date: date.start, default=None)
         return self.doses[drugs]
 
-    def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
-        """Was it on or after the first onset (else the recorded date) of any of `diseases`? None: a date is missing."""
+    def first_onset(self, diseases: frozenset[str]) -> FhirDate | None:
+        """The first onset (else the recorded date) of any of `diseases`."""
         if diseases not in self.onsets:
-            found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
-            starts = (date.start for fact in found if (date := fact.onset or fact.recorded) is not None)
-            self.onsets[diseases] = min(starts, default=None)
-        first = self.onsets[diseases]
-        return None if first is None or when is None else when.end >= first
+            found = (fact.onset or fact.recorded for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
+            self.onsets[diseases] = min((date for date in found if date is not None), key=lambda date: date.start, default=None)
+        return self.onsets[diseases]
+
+    def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
+        """Was it on or after the first onset of any of `diseases`? None: a date is missing."""
+        first = self.first_onset(diseases)
+        return None if first is None or when is None else when.end >= first.start
+
+    def long_after_onset(self, when: FhirDate | None, diseases: frozenset[str], over: Duration) -> bool | None:
+        """Was it more than `over` after the first onset of any of `diseases`? None: a date is missing or too vague."""
+        first = self.first_onset(diseases)
+        if first is None or when is None:
+            return None
+        if when.after(over.after(first.end)):
+            return True
+        return False if when.end.date() <= over.after(first.start).date() else None
 
     def found(self, findings: frozenset[str]) -> Found:
         """When `findings` were coded (onset, else recorded), examined, answered or concluded in a report."""

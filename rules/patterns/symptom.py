@@ -6,21 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rules.facts import Condition, Event, Observation, Presence
+from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import Context, Names, Support, Truth, Verdict, any_of, both, gaps, nothing_found
+from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, nothing_found
 from rules.patterns.diagnosis import ACTIVE, ANSWERED, YES, clinical_of
 from rules.patterns.index import FINAL, NEVER, NO, RecordIndex
-from rules.patterns.when import Window, whole_number
+from rules.patterns.when import Window, duration, whole_number
 
 __all__ = ["SYMPTOM_QUALIFIERS", "no_symptom", "symptom"]
 
-SYMPTOM_QUALIFIERS = {"within", "or_recorded", "since_first", "at_least_times", "is"}
+SYMPTOM_QUALIFIERS = {"within", "or_recorded", "since_first", "at_least_times", "after_diagnosis", "after_diagnosis_over", "is"}
 
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
     """SX/find, or its recorded absence. Free text never counts.
 
+    `after`: more than so long after the first onset of these diseases.
     `or_recorded`: a Condition is also in the window by its recordedDate, whatever its onset (SX; find goes by the onset when there is one).
     """
 
@@ -32,6 +34,7 @@ class Symptom:
     coded: bool
     times: int = 1
     or_recorded: bool = False
+    after: tuple[Names, Duration] | None = None
     reads: tuple[str, ...] = ("Condition", "Observation")
 
     @property
@@ -122,6 +125,8 @@ class Symptom:
                     truth = None if undated else False
                 elif date is not None and date.end < first.start:
                     truth = False
+            if truth is not False and self.after is not None:
+                truth = both((truth, index.long_after_onset(date, *self.after)))
             if truth is not False and self.is_current and not isinstance(fact, Condition) and self.is_over(fact, candidates, index):
                 continue
             name = min(fact.concepts & self.names)
@@ -142,7 +147,12 @@ def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bo
     first = context.names(table["since_first"]) if "since_first" in table else frozenset()
     coded = any(context.terminology.recordable(name) for name in names)
     times, or_recorded = whole_number(table, "at_least_times"), bool(table.get("or_recorded", False))
-    return Symptom(label, names, Window.build(context, table), first, wanted, coded, times, or_recorded)
+    if ("after_diagnosis" in table) != ("after_diagnosis_over" in table):
+        raise PatternError("after_diagnosis: expected both after_diagnosis and after_diagnosis_over")
+    after = None
+    if "after_diagnosis" in table:
+        after = (context.names(table["after_diagnosis"]), duration(context, table["after_diagnosis_over"]))
+    return Symptom(label, names, Window.build(context, table), first, wanted, coded, times, or_recorded, after)
 
 
 def symptom(context: Context, table: Mapping[str, object]) -> Symptom:
