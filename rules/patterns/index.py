@@ -149,6 +149,13 @@ class RecordIndex:
             self.doses[drugs] = min((date for date in began if date is not None), key=lambda date: date.start, default=None)
         return self.doses[drugs]
 
+    def since_first_dose(self, when: FhirDate | None, drugs: frozenset[str]) -> bool | None:
+        """Was it on or after the first dose of any of `drugs`? What has no date counts. No dose: no; an undated one: None."""
+        first = self.first_dose(drugs)
+        if first is None:
+            return None if any(dose.may_be_taken for dose in self.pick(self.medications, drugs)) else False
+        return when is None or when.end >= first.start
+
     def first_onset(self, diseases: frozenset[str]) -> FhirDate | None:
         """The first onset (else the recorded date) of any of `diseases`."""
         if diseases not in self.onsets:

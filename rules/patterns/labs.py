@@ -36,6 +36,7 @@ LAB_QUALIFIERS = {
     "about",
     "older_by",
     "before_first",
+    "since_first",
     "later_than",
     "after_procedure",
     "after_procedure_within",
@@ -101,6 +102,7 @@ class Lab:
     about: Names = frozenset()
     older_by: Duration | None = None
     before_first: Names = frozenset()
+    since_first: Names = frozenset()
     later_than: Names = frozenset()
     after_procedure: Names = frozenset()
     after_procedure_within: Duration | None = None
@@ -155,6 +157,8 @@ class Lab:
             tests.append(None if fact.date is None else not fact.date.end < index.record.as_of)
         if self.ahead is not None:
             tests.append(None if fact.date is None else fact.date.start <= self.ahead.after(index.record.as_of))
+        if self.since_first:
+            tests.append(index.since_first_dose(fact.when, self.since_first))
         if self.later_than:
             tests.append(index.later_than(fact.when, self.later_than))
         if self.after_procedure_within is not None:
@@ -271,6 +275,7 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
         about=about(context, table["about"]) if "about" in table else frozenset(),
         older_by=duration(context, table["older_by"]) if "older_by" in table else None,
         before_first=context.names(table["before_first"]) if "before_first" in table else frozenset(),
+        since_first=context.names(table["since_first"]) if "since_first" in table else frozenset(),
         later_than=context.names(table["later_than"]) if "later_than" in table else frozenset(),
         after_procedure=context.names(table["after_procedure"]) if "after_procedure" in table else frozenset(),
         after_procedure_within=duration(context, table["after_procedure_within"]) if "after_procedure_within" in table else None,

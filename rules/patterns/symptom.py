@@ -110,7 +110,6 @@ class Symptom:
         """Any Condition, Observation or answer that says so; on `times` different dates."""
         support: list[Support] = []
         unsure: list[NotChecked] = []
-        first = index.first_dose(self.since_first)
         candidates: tuple[Condition | Observation | Event, ...] = (
             *index.pick(index.conditions, self.names),
             *index.pick(index.observations, self.names),
@@ -120,11 +119,7 @@ class Symptom:
             date = (fact.onset or fact.recorded) if isinstance(fact, Condition) else fact.when
             truth = self.truth_of(fact, index)
             if truth is not False and self.since_first:
-                if first is None:  # no dose: not since it; an undated one: unknown
-                    undated = any(dose.may_be_taken for dose in index.pick(index.medications, self.since_first))
-                    truth = None if undated else False
-                elif date is not None and date.end < first.start:
-                    truth = False
+                truth = both((truth, index.since_first_dose(date, self.since_first)))
             if truth is not False and self.after is not None:
                 truth = both((truth, index.long_after_onset(date, *self.after)))
             if truth is not False and self.is_current and not isinstance(fact, Condition) and self.is_over(fact, candidates, index):

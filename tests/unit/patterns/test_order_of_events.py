@@ -189,6 +189,16 @@ def test_a_finding_is_not_since_a_dose_that_was_never_given(status: str, expecte
 
 
 @pytest.mark.parametrize(
+    ("started", "expected"),
+    [("2026-05-02", "absent"), ("2026-05-01", "present"), ("2026-04-30", "present"), ("", "unknown"), (None, "absent")],
+)
+def test_a_result_since_the_first_dose_is_not_from_before_it(started: str | None, expected: str) -> None:
+    ck = {"lab": "creatine-kinase", "result": "high", "since_first": "rituximab"}
+    doses = [] if started is None else [dose("only", "active", started)]
+    assert verdict(ck, result("2026-05-01"), *doses) == expected
+
+
+@pytest.mark.parametrize(
     ("onset", "found", "expected"),
     [
         ("2026-09-01", "2026-10-27", "absent"),  # day 56
