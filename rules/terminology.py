@@ -303,6 +303,10 @@ class Terminology:
         """The taxonomy concepts above a concept, nearest first."""
         return self._taxonomy.ancestors(concept)
 
+    def wider(self, concepts: Iterable[str]) -> frozenset[str]:
+        """What stands above these diseases in the taxonomy and says less than they do; not what stands beside them."""
+        return self._taxonomy.wider(concepts)
+
     def node(self, concept: str) -> str:
         """The taxonomy concept that a code list hangs on; the concept itself when it is one, or when none is known."""
         return self._taxonomy.node(concept)

@@ -331,7 +331,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         not_routes=_words(table["not_route"]) if "not_route" in table else frozenset(),
         reason=context.names(table["reason"]) if "reason" in table else None,
         not_reason=context.names(table["not_reason"]) if "not_reason" in table else None,
-        reason_outside=context.names(table["reason_outside"]) if "reason_outside" in table else None,
+        reason_outside=_or_wider(context, table["reason_outside"]) if "reason_outside" in table else None,
         reason_is=str(reason_is) if reason_is else None,
         single=bool(table["single"]) if "single" in table else None,
         new=bool(table.get("new", False)),
@@ -346,6 +346,12 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         bounds=tuple(bounds),
         crcl_window=Window(duration(context, table["crcl_within"])) if "crcl_within" in table else EVER,
     )
+
+
+def _or_wider(context: Context, value: object) -> Names:
+    """These diseases, and what stands above them: an order for a polyneuropathy may be for any kind of it."""
+    names = context.names(value)
+    return names | context.terminology.wider(names)
 
 
 def _class_table(context: Context, prefix: str) -> tuple[tuple[Names, Duration], ...]:
