@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from rules.calculators import CALCULATORS
@@ -26,7 +25,8 @@ from rules.patterns.therapy import (
     weight_kg,
     withdrawn,
 )
-from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
+from rules.patterns.trial import Trials
+from rules.patterns.when import COMPARATORS, Comparison, Window, class_table, duration, whole_number
 
 __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_about_orders"]
 
@@ -42,6 +42,7 @@ MEDICATION_TYPES = (*RECORD_TYPES, "MedicationDispense")
 ORDERS = ("draft", "planned", "stop_draft")
 INJECTED = {"iv", "im", "sc", "intrathecal"}
 EVER = Window()
+NO_TRIALS = Trials((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Drug:
     ingredients: int = 1
     times: int = 1
     tails: tuple[tuple[Names, Duration], ...] = ()
-    trials: tuple[tuple[Names, Decimal], ...] = ()
+    trials: Trials = NO_TRIALS
     bounds: tuple[tuple[str, Comparison], ...] = field(default=())
     crcl_window: Window = EVER
 
@@ -214,20 +215,6 @@ class Drug:
             return None
         return mg_per_day / clearance if clearance > 0 else Decimal("Infinity")
 
-    def failure(self, fact: Medication) -> Truth:
-        """RESPONSE-INADEQUATE: ineffective after an adequate trial, or not tolerated. Stopped without a reason is unknown."""
-        if "intolerance" in fact.status_reasons:
-            return True
-        if "ineffective" not in fact.status_reasons:
-            return None
-        need = next((days for drugs, days in self.trials if fact.concepts & drugs), Decimal(0))
-        start, end = fact.began, fact.end
-        if need == 0:
-            return True
-        if start is None or end is None:
-            return fact.days >= need if fact.days is not None else None
-        return Decimal((end.end - start.start).days + 1) >= need
-
     def judge(self, fact: Medication, index: RecordIndex) -> Truth:
         """The whole condition for one resource."""
         base = self.base(fact, index)
@@ -235,7 +222,7 @@ class Drug:
         if truth is False or self.mode not in {"stopped", "failed"}:
             return truth
         if self.mode == "failed":
-            return both((truth, self.failure(fact)))
+            return both((truth, self.trials.failed(fact, index)))
         if self.reasons:
             return both((truth, bool(fact.status_reasons & self.reasons)))
         return truth
@@ -341,8 +328,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         after_diagnosis=context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
         ingredients=ingredients,
         times=times,
-        tails=_class_table(context, "tail") if mode == "med_tail" else (),
-        trials=tuple((drugs, _days(length)) for drugs, length in _class_table(context, "trial")) if mode == "failed" else (),
+        tails=tuple((drugs, duration(context, value)) for drugs, value in class_table(context, "tail")) if mode == "med_tail" else (),
+        trials=Trials.read(context) if mode == "failed" else NO_TRIALS,
         bounds=tuple(bounds),
         crcl_window=Window(duration(context, table["crcl_within"])) if "crcl_within" in table else EVER,
     )
@@ -352,17 +339,3 @@ def _or_wider(context: Context, value: object) -> Names:
     """These diseases, and what stands above them: an order for a polyneuropathy may be for any kind of it."""
     names = context.names(value)
     return names | context.terminology.wider(names)
-
-
-def _class_table(context: Context, prefix: str) -> tuple[tuple[Names, Duration], ...]:
-    """Settings `tail.VS-BCELL = "12 months"` as (drugs, length), in the order of the settings file."""
-    rows = []
-    for key, value in context.settings.items():
-        if key.startswith(prefix + "."):
-            rows.append((context.names(key.removeprefix(prefix + ".")), duration(context, value)))
-    return tuple(rows)
-
-
-def _days(length: Duration) -> Decimal:
-    start = datetime(2001, 1, 1, tzinfo=UTC)
-    return Decimal((length.after(start) - start).days)

@@ -61,7 +61,7 @@ class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
     __slots__ = (
-        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "drafted", "events",
+        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "course_starts", "courses", "doses", "drafted", "events",
         "medications", "observations", "onsets", "ordered", "orders", "record", "relatives", "renewed", "same", "seen", "weights",
     )  # fmt: skip
 
@@ -79,6 +79,8 @@ class RecordIndex:
         """The body weight in kg, once it was looked for."""
         self.courses: dict[frozenset[str], Courses] = {}
         """Unbroken courses of some drugs: every order of them asks."""
+        self.course_starts: dict[frozenset[str], tuple[datetime, ...]] = {}
+        """When each course of some drugs began: every order that failed asks."""
         self.renewed: dict[tuple[frozenset[str], bool], bool] = {}
         """Whether therapy with some drugs is current (True: by a systemic route): every draft of them asks."""
         self.doses: dict[frozenset[str], FhirDate | None] = {}

@@ -9,7 +9,7 @@ from operator import ge, gt, le, lt
 
 from rules.facts import Record
 from rules.fhir_date import Duration, FhirDate
-from rules.patterns.base import Context, PatternError, Truth, both
+from rules.patterns.base import Context, Names, PatternError, Truth, both
 from rules.quantity import Quantity
 
 __all__ = ["COMPARATORS", "Comparison", "Window", "duration", "number"]
@@ -41,6 +41,12 @@ def number(context: Context, value: object) -> Decimal:
         return Decimal(str(raw))
     except InvalidOperation:
         raise PatternError(f"found {value!r}, expected a number") from None
+
+
+def class_table(context: Context, prefix: str) -> tuple[tuple[Names, object], ...]:
+    """The settings of one table, such as `tail.VS-BCELL`, as (drugs, value), in the order of the settings file."""
+    start = prefix + "."
+    return tuple((context.names(key.removeprefix(start)), value) for key, value in context.settings.items() if key.startswith(start))
 
 
 def whole_number(table: Mapping[str, object], key: str, default: int = 1) -> int:

@@ -214,7 +214,7 @@ def test_a_result_since_the_first_dose_is_not_from_before_it(started: str | None
 )
 def test_a_finding_is_long_after_the_onset_of_a_disease(onset: str | None, found: str | None, expected: str) -> None:
     code = {"coding": list(CODES.codings("gbs"))}
-    disease = {"resourceType": "Condition", "id": "gbs", "code": code, **({"onsetDateTime": onset} if onset else {})}
+    disease: dict[str, object] = {"resourceType": "Condition", "id": "gbs", "code": code, **({"onsetDateTime": onset} if onset else {})}
     table = {"symptom": "fasciculation", "after_diagnosis": "gbs", "after_diagnosis_over": "56 days"}
     assert verdict(table, disease, finding(0, found)) == expected
 
