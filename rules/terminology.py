@@ -348,6 +348,11 @@ class Terminology:
         products = {row.code for row in self._codes.get(concept, ()) if row.product_level}
         return next((coding for coding in self.codings(concept) if coding["code"] not in products), None)
 
+    def drug_of(self, concept: str) -> str:
+        """The first by name of the forms of one drug, which stand on one ATC code: mycophenolate mofetil and mycophenolic acid."""
+        forms = (self.concepts(ATC, row.code) for row in self._codes.get(concept, ()) if row.system == ATC)
+        return min(frozenset({concept}).union(*forms))
+
     def answer_coding(self, word: str) -> dict[str, str] | None:
         """The first coding on file that means this answer word."""
         return self._answer_codings.get(word)

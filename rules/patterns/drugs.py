@@ -67,6 +67,8 @@ class Drug:
     reasons: frozenset[str] = frozenset()
     after_diagnosis: Names = frozenset()
     ingredients: int = 1
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """With `ingredients`: the one drug that several names are forms of."""
     times: int = 1
     tails: tuple[tuple[Names, Duration], ...] = ()
     trials: Trials = NO_TRIALS
@@ -238,12 +240,13 @@ class Drug:
             if truth is False:
                 continue
             drug = min(fact.concepts & self.names)
+            one = self.forms.get(drug, drug)
             if truth:
                 date = fact.began
-                sure_drugs.add(drug)
+                sure_drugs.add(one)
                 support.append(Support(f"{self.mode}:{drug}", fact.ref, date.text if date else None, False, fact.matched_by_name))
             else:
-                maybe_drugs.add(drug)
+                maybe_drugs.add(one)
                 unsure.append(
                     NotChecked(f"{self.mode}:{drug}", "dose, duration, date, reason or route not stated", fact.kind, on_file=True)
                 )
@@ -327,6 +330,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         reasons=_words(table["reasons"]) if "reasons" in table else frozenset(),
         after_diagnosis=context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
         ingredients=ingredients,
+        forms={name: context.terminology.drug_of(name) for name in names} if ingredients > 1 else {},
         times=times,
         tails=tuple((drugs, duration(context, value)) for drugs, value in class_table(context, "tail")) if mode == "med_tail" else (),
         trials=Trials.read(context) if mode == "failed" else NO_TRIALS,
