@@ -36,14 +36,6 @@ LATE = Fault.TIMEOUT.value
 TOO_MUCH = "there are more data than this service reads"
 TWO_VERSIONS = "one record came in two versions"
 NAMELESS = "a medication is named only by a reference that could not be read"
-FORMER = "an order came in an older version of FHIR"
-FORMER_KINDS = {  # what DSTU2 and STU3 call an order -> what R4 calls it (http://hl7.org/fhir/R4/history.html)
-    "DeviceUseRequest": "DeviceRequest",
-    "DiagnosticOrder": "ServiceRequest",
-    "MedicationOrder": "MedicationRequest",
-    "ProcedureRequest": "ServiceRequest",
-    "ReferralRequest": "ServiceRequest",
-}
 MEDICATIONS = 20  # references followed to the FHIR server in one call
 HANDED_OVER = 0.08  # of the time that is left when reading starts: what is not here so much before the deadline is late
 HANDING_OVER = 0.15  # of the time that is left: reading ends so much before the deadline, so that the pages read until then are still used
@@ -266,6 +258,8 @@ def _orders(request: HookRequest) -> list[tuple[Item, Origin]]:
         if page.hollow:
             raise BadRequest.at(f"{path}.entry", "expected a resource in every entry")
         found += page.items
+        if page.failed or page.next_url is not None or (page.total or 0) > len(page.items):
+            found.append(Item({"resourceType": "OperationOutcome"}))  # more is asked about than came
     context = request.context
     if request.hook == "problem-list-item-create":  # the problems are what this hook asks about; they count as the record does
         return [(item, Origin.DRAFT if item.kind == "Condition" else Origin.RECORD) for item in found]
@@ -285,14 +279,11 @@ def _is_selected(item: Item, selections: Iterable[str]) -> bool:
 
 
 def _own_orders(orders: Iterable[tuple[Item, Origin]], patient: Patient, unread: dict[str, str]) -> tuple[list[tuple[Item, Origin]], int]:
-    """An order without a patient is the context patient's by the meaning of the hook; one of another patient is not used, nor one of
-    a type that R4 no longer has: what it orders is unknown."""
+    """An order without a patient is the context patient's by the meaning of the hook; one of another patient is not used."""
     mine = []
     foreign = 0
     for item, origin in orders:
-        if item.kind in FORMER_KINDS:
-            unread.setdefault(FORMER_KINDS[item.kind], FORMER)
-        elif item.kind != "Medication" and patient.owner(item.resource) is Owner.OTHER:
+        if item.kind != "Medication" and patient.owner(item.resource) is Owner.OTHER:
             foreign += 1
             unread[item.kind] = FOREIGN
         else:
@@ -316,8 +307,8 @@ async def _fetch_medications(everything: list[tuple[Item, Origin]], fhir: FhirRe
 
 
 def _note_nameless(everything: Iterable[tuple[Item, Origin]], unread: dict[str, str]) -> None:
-    """An order whose drug is not known could be any drug."""
+    """A medicine on record that is not known could be any; `rules.extract` tells of those that the hook asks about."""
     known = names_of(item for item, _ in everything)
-    for item, _ in everything:
-        if unresolved(item.resource, known) is not None:
+    for item, origin in everything:
+        if origin is Origin.RECORD and unresolved(item.resource, known) is not None:
             unread.setdefault(item.kind, NAMELESS)

@@ -39,7 +39,9 @@ NO_CARDS = b'{"cards":[]}'
 EVALUATED = 0.95  # of the deadline; an evaluation that is not done by then ends, and the answer says that nothing could be checked
 LARGE_BODY = 256 * 1024  # bytes; parsing more than this would hold up other calls
 NOT_CHECKED = "Neuromuscular decision support could not check this patient"
+SILENCE = "No card does not mean that nothing is to be considered."
 FOREIGN = "Data of another patient came with this request and were not used"
+ASKED = {"appointment-book": "appointment", "problem-list-item-create": "problem"}  # what a hook asks about; the others: orders
 
 
 @dataclass(slots=True)
@@ -89,8 +91,8 @@ class Invoker:
         with caller.place(), self.trace.span("call", traceparent=request.headers.get("traceparent", ""), service=service.id) as span:
             call = None
             try:
-                call = await self._read(request, service)
-                body = await self._answer(call, service, caller, started, span)
+                call, came = await self._read(request, service)
+                body = await self._answer(call, service, caller, came, span)
             except Exception as error:
                 refusal = error if isinstance(error, ServiceError) else Unexpected()
                 span.say(status=refusal.status, number=refusal.number)
@@ -117,13 +119,15 @@ class Invoker:
         found = await self._composed(call, caller, gathered, evaluation)
         span.say(status=200, hook=call.hook, instance=call.hook_instance, cards=len(found.cards), suppressed=len(found.held))
         self._record(call, service, caller, gathered, found, evaluation, as_of, started)
-        return _body(found.cards, len(found.held), gathered.unread)
+        return _body(found.cards, len(found.held), _unread(gathered, evaluation))
 
-    async def _read(self, request: Request, service: Service) -> HookRequest:
+    async def _read(self, request: Request, service: Service) -> tuple[HookRequest, float]:
+        """The call, and when all of it was here: the time for an answer begins then, however slowly it came."""
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
         body = await read_body(request, self.settings.body_limit_bytes, self.settings.body_timeout_s)
+        came = time.monotonic()
         data = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY else parse_json(body)
-        return read_request(data, service.hook)
+        return read_request(data, service.hook), came
 
     async def _evaluation(self, call: HookRequest, gathered: Gathered, as_of: datetime, budget: Budget) -> Evaluation | None:
         """Evaluate; None when that went wrong in whatever way, which becomes a visible card, never an empty answer."""
@@ -143,6 +147,8 @@ class Invoker:
     async def _composed(self, call: HookRequest, caller: Caller, gathered: Gathered, evaluation: Evaluation | None) -> Composed:
         """The cards, without those that this user dismissed for this patient."""
         notices = self._notices(gathered)
+        if evaluation is not None and evaluation.lost:
+            notices.append(self._lost(ASKED.get(call.hook, "order"), evaluation.lost))
         if evaluation is None:
             return Composed([*notices, self._not_checked(gathered)])
         for gap in {*evaluation.not_checked, *(gap for finding in evaluation.findings for gap in finding.not_checked)}:
@@ -162,7 +168,7 @@ class Invoker:
         return self.knowledge.evaluate(gathered.resources, as_of=as_of, hook=call.hook, unread=gathered.unread, budget=budget)
 
     def _not_checked(self, gathered: Gathered) -> Card:
-        lines = ["No recommendation could be worked out for this call. No card does not mean that nothing is to be considered."]
+        lines = [f"No recommendation could be worked out for this call. {SILENCE}"]
         return self.renderer.notice(NOT_CHECKED, lines, unread=gathered.unread)
 
     def _note_failure(self, call: HookRequest, kind: str, clauses: tuple[str, ...]) -> None:
@@ -179,6 +185,10 @@ class Invoker:
         if gathered.foreign_orders:
             lines.append(f"{gathered.foreign_orders} of them are orders of this session. They were not checked.")
         return [self.renderer.notice(FOREIGN, lines)]
+
+    def _lost(self, what: str, count: int) -> Card:
+        lines = [f"{count} {what}(s) of this call could not be understood, and no rule looked at them.", SILENCE]
+        return self.renderer.notice(f"What this call asks about was not checked: {count} {what}(s) could not be read", lines)
 
     def _record(
         self,
@@ -201,7 +211,8 @@ class Invoker:
             self.metrics.cards.labels(card.indicator).inc()
             for rule in card.rules:
                 self.metrics.rules.labels(rule.id, card.indicator).inc()
-        for kind in gathered.unread:
+        unread = _unread(gathered, evaluation)
+        for kind in unread:
             self.metrics.unread.labels(kind).inc()
         for code in unmapped:
             self.metrics.unmapped.labels(code.system, code.chapter).inc()
@@ -209,14 +220,14 @@ class Invoker:
             self.metrics.suppressed.inc(suppressed)
         log_event(
             "call", service=service.id, instance=call.hook_instance, status=200, ms=round(elapsed * 1000, 1), cards=len(cards),
-            resources=len(gathered.resources), unread=len(gathered.unread), fetched=gathered.fetched, foreign=gathered.foreign,
+            resources=len(gathered.resources), unread=len(unread), fetched=gathered.fetched, foreign=gathered.foreign,
             foreign_orders=gathered.foreign_orders, suppressed=suppressed,
         )  # fmt: skip
         self.writer.add(
             Shown(
                 at=as_of, service=service.id, instance=call.hook_instance, caller=caller.id, patient=call.context.patient_id,
                 user=call.context.user_id, knowledge=self.knowledge.version, cards=tuple(cards), suppressed=suppressed,
-                unread=tuple(sorted(gathered.unread)), ms=round(elapsed * 1000), held=tuple(one.identity for one in found.held),
+                unread=tuple(sorted(unread)), ms=round(elapsed * 1000), held=tuple(one.identity for one in found.held),
                 unmapped=unmapped, unsaid=tuple(_unsaid(found, evaluation)),
                 outcome="answered" if evaluation is not None else "not-checked",
             )
@@ -241,6 +252,11 @@ def _unsaid(found: Composed, evaluation: Evaluation | None) -> Iterator[Unsaid]:
         yield from ((UNSURE, finding.rule.id) for finding in evaluation.findings if finding.not_checked)
         gaps = (*evaluation.not_checked, *(gap for finding in evaluation.findings for gap in finding.not_checked))
         yield from dict.fromkeys((MISSING, gap.what[:200]) for gap in gaps)
+
+
+def _unread(gathered: Gathered, evaluation: Evaluation | None) -> Mapping[str, str]:
+    """The FHIR types that could not be had, or not be understood, completely."""
+    return {**evaluation.unread, **gathered.unread} if evaluation is not None else gathered.unread
 
 
 def _why(gap: NotChecked, gathered: Gathered) -> str:

@@ -17,11 +17,13 @@ GROUPS = {"all", "any", "not", "at_least"}
 class Reader:
     """Turns condition tables of one rule into nodes; collects `problems` as "key: found, expected".
 
-    Built patterns are shared through `cache`.
+    Built patterns are shared through `cache`. At the hooks `lent` the rule speaks as at patient-view, so what it says of that hook is said
+    of them too.
     """
 
     context: Context
     cache: dict[Leaf, Pattern]
+    lent: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
 
     def node(self, where: str, table: object) -> Node | None:
@@ -65,6 +67,8 @@ class Reader:
                     self.context.names(value)
                 return Derived(name, value, answers)  # type: ignore[arg-type]
             rest = {key: value for key, value in table.items() if key != "is"}
+            if name == "hook" and rest["hook"] == "patient-view" and self.lent:
+                rest["hook"] = ["patient-view", *sorted(self.lent)]
             leaf = Leaf(_canonical(rest), self.context.lifelong, answers)
             base = Leaf(leaf.table, leaf.lifelong)
             if base not in self.cache:

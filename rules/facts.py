@@ -103,9 +103,10 @@ class Medication:
     timing bounds start, else authoredOn), `end` the last. `mg_per_day` comes from structured dosageInstruction only (as needed:
     from maxDosePerPeriod only; steps of a taper: the highest), `mg_per_kg_day` when the dose is written per kilogram.
     `dosing_days` is on how many days of a week it is taken (7: daily). `days` is the planned length from timing bounds or supply
-    times (repeats + 1). `single` is true for a one-off dose. `reasons` are concepts of reasonCode and reasonReference;
-    `has_reason` is true when either element exists, recognised or not. `status_reasons` holds `ineffective` and/or `intolerance`
-    when statusReason says so. `matched_by_name` marks recognition by text alone.
+    times (repeats + 1). `single` is true for a one-off dose, `tapers` for an order whose instructions in sequence lower the daily
+    dose step by step (None: a dose is not known). `reasons` are concepts of reasonCode and reasonReference; `has_reason`
+    is true when either element exists, recognised or not. `status_reasons` holds `ineffective` and/or `intolerance` when statusReason
+    says so. `matched_by_name` marks recognition by text alone.
     """
 
     ref: str
@@ -125,6 +126,7 @@ class Medication:
     days: Decimal | None = None
     single: bool = False
     as_needed: bool = False
+    tapers: bool | None = False
     reasons: frozenset[str] = frozenset()
     has_reason: bool = False
     status_reasons: frozenset[str] = frozenset()
@@ -244,7 +246,8 @@ class Record:
     """Everything known about one patient at one moment.
 
     `unread` maps a FHIR resource type whose data could not be had completely to the reason, in words for a clinician;
-    for those types absence cannot be concluded. `as_of` is the request's clock (aware, UTC).
+    for those types absence cannot be concluded. `lost` has the type of each order, appointment or new problem of the call that could not be
+    understood; nothing else is known of it. `as_of` is the request's clock (aware, UTC).
     """
 
     as_of: datetime
@@ -257,4 +260,5 @@ class Record:
     allergies: tuple[Allergy, ...] = ()
     relatives: tuple[Relative, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
     unmapped: tuple[Unmapped, ...] = ()

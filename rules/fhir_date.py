@@ -146,6 +146,11 @@ class FhirDate:
             return True
         return False if min(self.end, as_of) < limit else None
 
+    def is_ago(self, as_of: datetime, duration: Duration) -> bool | None:
+        """Is it dated at least `duration` before `as_of`? The 14th day before counts, all of it; a future value never is."""
+        limit = duration.before(as_of)
+        return self.before(limit if duration.is_exact else _midnight(limit) + _DAY)
+
     def plus_age(self, age_: Duration) -> FhirDate | None:
         """When a person born on this date had the completed age `age_` (onsetAge): an interval one unit of the age long."""
         unit = Duration(1, age_.unit)

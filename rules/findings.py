@@ -6,7 +6,7 @@ A finding carries everything a card must say and nothing about CDS Hooks; `cds_h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rules.facts import Unmapped
@@ -152,3 +152,7 @@ class Evaluation:
     """The most cards that this patient's answer should have, when the knowledge says so."""
     unmapped: tuple[Unmapped, ...] = ()
     """Codes of watched chapters that mean nothing to us."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """FHIR types that could not be read completely, what the hook asks about included, with the reason."""
+    lost: int = 0
+    """How many orders, appointments or new problems of the call could not be understood, when that has to be said."""

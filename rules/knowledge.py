@@ -15,7 +15,7 @@ from rules.engine import build_engine
 from rules.engine.interface import ORDINARY, Budget, Program, ProgramError
 from rules.evaluate import Evaluator
 from rules.expansion import Coded
-from rules.extract import Input, extract
+from rules.extract import LOST, Input, extract
 from rules.findings import Evaluation
 from rules.load import KnowledgeError, load_dismissal, load_rules, load_sources, load_typical
 from rules.match import Matcher
@@ -138,7 +138,9 @@ class Knowledge:
         """Findings for one patient at one moment, within the budget. Raises EngineError; apart from its time pure."""
         record = extract(resources, terminology=self.terminology, as_of=as_of, hook=hook, unread=unread, check=budget.check)
         evaluation = self.evaluator.evaluate(record, budget)
-        return replace(evaluation, unmapped=record.unmapped) if record.unmapped else evaluation
+        if not (record.unmapped or record.unread or record.lost):
+            return evaluation
+        return replace(evaluation, unmapped=record.unmapped, unread={**dict.fromkeys(record.lost, LOST), **record.unread})
 
     def periods(self, identifier: str) -> tuple[Period, ...]:
         """How long a dismissed card of this rule stays away, where the specification says so."""

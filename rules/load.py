@@ -15,7 +15,7 @@ from rules.conditions import Reader
 from rules.findings import Evidence
 from rules.load_card import load_card
 from rules.load_vignettes import Later, parted, read_vignettes
-from rules.model import STAGES, All, Branch, Card, Leaf, Node, Review, Rule
+from rules.model import STAGES, All, Branch, Card, Leaf, Node, Review, Rule, lent
 from rules.patterns import Context, Pattern
 from rules.patterns.person import HOOKS
 from rules.rule_file import INDICATORS, KnowledgeError, RuleFile, summary
@@ -64,7 +64,9 @@ def load_rules(folder: Path, terminology: Terminology, site: Site, sources: froz
             continue
         pathway, stage = str(data.get("pathway")), str(data.get("stage"))
         lifelong = stage in {"safety", "monitoring"} or pathway in LIFELONG_PATHWAYS
-        file = RuleFile(name, data, Reader(Context(terminology, site.thresholds, lifelong), patterns))
+        hooks = data.get("hooks")
+        others = lent(frozenset(map(str, hooks)) if isinstance(hooks, list) else frozenset(), stage)
+        file = RuleFile(name, data, Reader(Context(terminology, site.thresholds, lifelong), patterns, others))
         rule = _rule(file, path, terminology, site, sources, vignettes)
         problems += file.problems + [f"{name}: {problem}" for problem in file.reader.problems]
         if rule.id in seen:

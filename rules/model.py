@@ -10,6 +10,7 @@ from typing import Literal
 from rules.findings import Evidence, Indicator
 
 __all__ = [
+    "BORROWING",
     "STAGES",
     "All",
     "Any_",
@@ -25,6 +26,7 @@ __all__ = [
     "Review",
     "Rule",
     "Vignette",
+    "lent",
     "nodes_of",
 ]
 __all__.sort()
@@ -221,6 +223,18 @@ class Rule:
     line: str = ""
     population: str = ""
     draft_reason: str = ""
+
+
+BORROWING = frozenset({"encounter-start", "encounter-discharge"})
+
+
+def lent(hooks: frozenset[str], stage: str) -> frozenset[str]:
+    """The hooks of others at which a rule with these hooks speaks as it does at patient-view: where a problem is added any of them, where
+    an encounter begins or ends those of safety."""
+    if "patient-view" not in hooks:
+        return frozenset()
+    borrowing = BORROWING if stage == "safety" else frozenset[str]()
+    return (borrowing | {"problem-list-item-create"}) - hooks
 
 
 def nodes_of(rule: Rule) -> Iterator[Node]:

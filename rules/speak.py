@@ -9,7 +9,7 @@ from rules.engine.interface import ORDINARY, Budget
 from rules.explain import Explainer, Reasons
 from rules.facts import Record
 from rules.findings import ChainStep, Evaluation, Evidence, Finding, Indicator, NotChecked, RuleRef, Withheld
-from rules.model import Branch, Card, Rule
+from rules.model import BORROWING, Branch, Card, Rule, lent
 from rules.offers import Offers
 from rules.patterns.drugs import MEDICATION_TYPES
 from rules.terminology import Terminology
@@ -18,7 +18,6 @@ from rules.world import World
 __all__ = ["Speaker"]
 
 LEVELS: tuple[Indicator, ...] = ("info", "warning", "critical")
-BORROWING = {"encounter-start", "encounter-discharge"}
 UNDECIDED = "Not known whether this applies: "
 
 
@@ -96,17 +95,17 @@ class Speaker:
         if hook == "problem-list-item-create":
             findings = [finding for finding in findings if self.concerns_new(finding, world)]
         at_most = min((most for fact, most in self.budgets.items() if fact in world.sure), default=None)
-        return Evaluation(tuple(findings), tuple(noted), bool(findings), at_most)
+        lost = len(world.record.lost) if watched is None else 0
+        return Evaluation(tuple(findings), tuple(noted), bool(findings), at_most, lost=lost)
 
     def speaking(self, hook: str) -> tuple[tuple[Rule, tuple[Voice, ...], bool], ...]:
         """The rules of a hook, with those that it borrows from patient-view (True); `places` gets the rule of each include."""
         if hook not in self.hooks:
             found = []
             for rule, voices in self.voices:
-                borrowed = hook not in rule.hooks and hook in BORROWING and "patient-view" in rule.hooks and rule.stage == "safety"
-                viewed = hook == "problem-list-item-create" and "patient-view" in rule.hooks
-                if hook in rule.hooks or borrowed or viewed:
-                    found.append((rule, voices, borrowed))
+                borrowed = hook in lent(rule.hooks, rule.stage)
+                if hook in rule.hooks or borrowed:
+                    found.append((rule, voices, borrowed and hook in BORROWING))
             self.places[hook] = {include: place for place, (_, voices, _) in enumerate(found) for _, include, _ in voices}
             self.includes[hook] = frozenset(self.places[hook])
             self.hooks[hook] = tuple(found)

@@ -17,10 +17,11 @@ from rules.extract.reading import MOST_PARTS, Element, Input, Known, Reading, re
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.terminology import Terminology
 
-__all__ = ["TYPES", "Input", "extract"]
+__all__ = ["LOST", "TYPES", "Input", "extract"]
 
 MISTAKEN: Final = "entered-in-error"
 CROWDED: Final = "one resource has more parts than this service reads"
+LOST: Final = "what the hook asks about could not be read"
 
 _Fact: TypeAlias = Condition | Medication | Observation | Event | Allergy | Relative
 
@@ -51,6 +52,17 @@ _READERS: Final[Mapping[str, Callable[[Element, str, Origin, Reading], Iterable[
     "ServiceRequest": order.orders,
 }
 
+_UNREADABLE: Final = {
+    "DeviceUseRequest": "DeviceRequest",
+    "DiagnosticOrder": "ServiceRequest",
+    "MedicationOrder": "MedicationRequest",
+    "OperationOutcome": "OperationOutcome",
+    "ProcedureRequest": "ServiceRequest",
+    "ReferralRequest": "ServiceRequest",
+}
+"""What cannot be read of what a hook asks about: orders as DSTU2 and STU3 call them, with what R4 calls them
+(http://hl7.org/fhir/R4/history.html), and the word that not all of it came."""
+
 TYPES: Final = tuple(sorted((*_READERS, "Medication", "Patient")))
 
 
@@ -78,15 +90,18 @@ def extract(
     who = min(people, key=lambda found: found.ref, default=None)
     reading.birth = who.birth if who is not None else None
     facts: list[_Fact] = []
-    for item in inputs:
+    for place, item in enumerate(inputs):
         check()
-        kind = item.resource.get("resourceType")
-        reader = _READERS.get(kind) if isinstance(kind, str) else None
+        kind = str(item.resource.get("resourceType"))
+        reader = _READERS.get(kind)
+        reading.order = None if item.origin is Origin.RECORD else (place, _UNREADABLE.get(kind, kind))
         if reader is not None and reading.usable(item.resource) and not _is_mistaken(item.resource):
             found = [*islice(reader(item.resource, item.ref, item.origin, reading), MOST_PARTS + 1)]
             if len(found) > MOST_PARTS:
-                reading.unread.setdefault(str(kind), CROWDED)
+                reading.trouble(item.resource, CROWDED)
             facts.extend(found[:MOST_PARTS])
+        elif kind in _UNREADABLE and reading.order is not None:
+            reading.lost.add(reading.order)
     facts.sort(key=lambda fact: fact.ref)
     return Record(
         as_of=as_of,
@@ -99,6 +114,7 @@ def extract(
         allergies=tuple(fact for fact in facts if isinstance(fact, Allergy)),
         relatives=tuple(fact for fact in facts if isinstance(fact, Relative)),
         unread=reading.unread,
+        lost=tuple(sorted(kind for _, kind in reading.lost)),
         unmapped=tuple(sorted(reading.unmapped)),
     )
 
@@ -110,14 +126,15 @@ def _is_mistaken(resource: Element) -> bool:
 
 
 def _distinct(resources: Iterable[Input]) -> list[Known]:
-    """One resource for each type, id and origin; resources without an id all stay."""
+    """One resource for each type, id and origin; resources without an id all stay, and so do all that the hook asks about: two orders of
+    one id are two orders."""
     found: dict[object, tuple[str, Known]] = {}
     for place, item in enumerate(resources):
         resource = item.resource
         if not isinstance(resource, dict):
             continue
         ref = reference_of(resource)
-        key: object = place if ref.endswith("/?") else (ref, item.origin)
+        key: object = place if ref.endswith("/?") or item.origin is not Origin.RECORD else ref
         meta = resource.get("meta")
         updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
         stamp = updated if isinstance(updated, str) else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import TypeAlias
 
 from rules.extract.reading import Element, Reading, elements
@@ -39,6 +41,7 @@ class Course:
     route: str | None = None
     single: bool = False
     as_needed: bool = False
+    tapers: bool | None = False
 
 
 def course(instructions: object, strength: Strength | None, reading: Reading) -> Course:
@@ -66,7 +69,19 @@ def course(instructions: object, strength: Strength | None, reading: Reading) ->
         route=routes.pop() if len(routes) == 1 else None,
         single=len(known) == 1 and is_single(known[0]),
         as_needed=any(as_needed(item) for item in known),
+        tapers=_falls(zip(steps, per_kg if set(doses) == {None} else doses, strict=True)),
     )
+
+
+def _falls(steps: Iterable[tuple[object, Decimal | None]]) -> bool | None:
+    """Do several steps follow each other, each with a smaller dose than the one before? None when a dose is not known."""
+    known = dict(steps)
+    order = sorted(place for place in known if isinstance(place, int))
+    if len(order) < max(2, len(known)):
+        return False
+    doses = [known[place] for place in order]
+    falls = [None if earlier is None or later is None else later < earlier for earlier, later in pairwise(doses)]
+    return False if False in falls else None if None in falls else True
 
 
 def _sum(values: list[Decimal | None]) -> Decimal | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from rules.extract.dosage import Course, Strength, course
-from rules.extract.reading import Element, Reading, elements, flag, is_codeable, target_of
+from rules.extract.reading import Element, Reading, elements, flag, is_codeable, says_something, target_of
 from rules.extract.unmapped import in_medications
 from rules.facts import Medication, Origin
 from rules.fhir_date import FhirDate
@@ -54,6 +54,7 @@ def requests(resource: Element, ref: str, origin: Origin, reading: Reading) -> I
         days=dose.days if dose.days is not None else _supply(resource.get("dispenseRequest"), reading),
         single=dose.single,
         as_needed=dose.as_needed,
+        tapers=dose.tapers,
         reasons=reasons,
         has_reason=has_reason,
         status_reasons=_why(resource.get("statusReason"), reading),
@@ -169,8 +170,9 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
     named = frozenset[str]() if concepts else reading.terminology.drugs_named([*codeables, reference])
     reading.unmapped.update(in_medications(codeables, reading.terminology, named=bool(named)))
     if not concepts and not named:
-        if not any(_says_something(item) for item in (*codeables, reference)):
-            reading.malformed(resource)  # masked, or absent with a reason: it could be any drug
+        elsewhere = reference is not None and target is None
+        if elsewhere or not any(says_something(item) for item in (*codeables, reference)):
+            reading.malformed(resource)  # masked, absent with a reason, or said where we cannot read it: it could be any drug
         return None
     route = next((found for item in codeables if (found := reading.terminology.product_route(item, named=bool(named)))), None)
     return _Product(concepts or named, route, strength, bool(named))
@@ -190,15 +192,6 @@ def _substance(ingredient: Element, product: Element, order: Element, reading: R
         reading.modified(order)
         return None
     return found.get("code")
-
-
-def _says_something(value: object) -> bool:
-    """Whether a CodeableConcept has a code or words, or a Reference has words."""
-    if not isinstance(value, dict):
-        return False
-    return any(value.get(name) for name in ("text", "display")) or any(
-        coding.get("code") or coding.get("display") for coding in elements(value.get("coding"))
-    )
 
 
 def _strength(ratio: object, reading: Reading) -> Strength | None:

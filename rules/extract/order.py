@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rules.extract.reading import Element, Reading, elements, flag
+from rules.extract.reading import Element, Reading, elements, flag, says_something
 from rules.facts import Event, Medication, Origin
 
 __all__ = ["appointments", "immunizations", "orders", "recommendations"]
@@ -23,6 +23,8 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
     concepts = reading.concepts(reading.codeable(resource, "code"), resource.get("orderDetail"))
     reasons, has_reason = reading.reasons(resource)
     if not concepts:
+        if origin is not Origin.RECORD and not says_something(resource.get("code")):
+            reading.malformed(resource)  # masked, or without a code: it could order anything
         return
     status = reading.status(resource)
     forbidden = flag(resource.get("doNotPerform")) is True
@@ -61,7 +63,8 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
 def appointments(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event | Medication]:
     """An Appointment (R4 12.9) by service type and reason; every appointment has the concept `any`."""
     reasons, has_reason = reading.reasons(resource)
-    concepts = reading.concepts(resource.get("serviceType"), resource.get("specialty"), resource.get("serviceCategory")) | reasons | {"any"}
+    coded = [reading.codeables(resource, name) for name in ("serviceType", "specialty", "serviceCategory")]
+    concepts = reading.concepts(*coded) | reasons | {"any"}
     status = reading.status(resource)
     start = reading.date(resource.get("start"))
     drugs = _therapy(concepts, reading)

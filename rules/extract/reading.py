@@ -28,6 +28,7 @@ __all__ = [
     "flag",
     "is_codeable",
     "reference_of",
+    "says_something",
     "target_of",
 ]
 
@@ -87,6 +88,8 @@ class Reading:
         self.unread: dict[str, str] = dict(unread)
         self.birth: FhirDate | None = None
         self.unmapped: set[Unmapped] = set()
+        self.order: tuple[int, str] | None = None  # place and type of what is being read, when the hook asks about it
+        self.lost: set[tuple[int, str]] = set()  # those that could not be understood
         self._dates: dict[str, FhirDate | None] = {}
         self._resources: dict[str, Element] = {}
         for item in inputs:
@@ -171,6 +174,13 @@ class Reading:
             self.malformed(resource)
         return value
 
+    def codeables(self, resource: Element, name: str) -> object:
+        """The element `name`, a list of CodeableConcepts, as `codeable`."""
+        value = resource.get(name)
+        if value is not None and not (isinstance(value, list) and all(item is not None and is_codeable(item) for item in value)):
+            self.malformed(resource)
+        return value
+
     def concepts(self, *codeables: object) -> frozenset[str]:
         """The concepts of CodeableConcepts or of lists of them."""
         found: frozenset[str] = frozenset()
@@ -244,13 +254,21 @@ class Reading:
 
     # -- trouble
 
+    def trouble(self, resource: Element, why: str) -> None:
+        """Note that not all of a resource was understood. On record, absence cannot be concluded from its type any more; what the hook
+        asks about says nothing about the record, but was not checked."""
+        if self.order is not None:
+            self.lost.add(self.order)
+        else:
+            self.unread.setdefault(str(resource.get("resourceType")), why)
+
     def malformed(self, resource: Element) -> None:
         """Note that a resource of this type says something we could not read."""
-        self.unread.setdefault(str(resource.get("resourceType")), MALFORMED)
+        self.trouble(resource, MALFORMED)
 
     def modified(self, resource: Element) -> None:
         """Note that something this service does not know could change the meaning of a resource of this type."""
-        self.unread.setdefault(str(resource.get("resourceType")), MODIFIED)
+        self.trouble(resource, MODIFIED)
 
     def usable(self, resource: Element) -> bool:
         """False, and noted, when a modifier extension, implicit rules (R4 2.1.21.5, 2.26.3.4) or an unreadable doNotPerform
@@ -277,6 +295,15 @@ def is_codeable(value: object) -> bool:
             isinstance(coding, dict) and isinstance(coding.get("code", ""), str) and isinstance(coding.get("system", ""), str)
             for coding in codings
         )
+    )
+
+
+def says_something(value: object) -> bool:
+    """Whether a CodeableConcept has a code or words, or a Reference has words."""
+    if not isinstance(value, dict):
+        return False
+    return any(value.get(name) for name in ("text", "display")) or any(
+        coding.get("code") or coding.get("display") for coding in elements(value.get("coding"))
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from rules.calculators import CALCULATORS
@@ -21,19 +22,21 @@ from rules.patterns.therapy import (
     ended,
     given,
     is_renewed,
+    is_stop,
+    is_taper,
     total_days,
     weight_kg,
     withdrawn,
 )
 from rules.patterns.trial import Trials
-from rules.patterns.when import COMPARATORS, Comparison, Window, class_table, duration, whole_number
+from rules.patterns.when import COMPARATORS, Comparison, Window, class_table, duration, in_days, whole_number
 
 __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_about_orders"]
 
 AMOUNTS = ("pred", "mg", "mg_per_kg", "mg_per_crcl", "pred_per_kg", "days", "course_days", "drug_days", "dosing_days")
 DRUG_QUALIFIERS = {
     "is", "route", "not_route", "reason", "not_reason", "reason_is", "reason_outside", "single", "new", "renewal", "within", "reasons",
-    "after_diagnosis", "ingredients_at_least", "at_least_times", "unit", "crcl_within",
+    "after_diagnosis", "missing", "tapering", "ordered_within", "ingredients_at_least", "at_least_times", "unit", "crcl_within",
     *(f"{prefix}_{bound}" for prefix in AMOUNTS for bound in sorted(COMPARATORS)),
 }  # fmt: skip
 SYSTEMIC = {"oral", "iv", "im", "sc", "injection", "rectal", "other", "intrathecal", "nasal-systemic", None}
@@ -53,6 +56,8 @@ class Drug:
     label: str
     names: Names
     types: tuple[str, ...]
+    unlisted: bool = False
+    """Whether none of the drugs can be recorded with a code, and that matters here: nothing on file is then unknown."""
     window: Window = EVER
     routes: frozenset[str] | None = None
     not_routes: frozenset[str] = frozenset()
@@ -61,6 +66,8 @@ class Drug:
     reason_outside: Names | None = None
     reason_is: str | None = None
     single: bool | None = None
+    tapering: bool = False
+    ordered: Window = EVER
     new: bool = False
     renewal: bool = False
     class_wide: bool = False
@@ -71,6 +78,8 @@ class Drug:
     """With `ingredients`: the one drug that several names are forms of."""
     times: int = 1
     tails: tuple[tuple[Names, Duration], ...] = ()
+    longest: Duration | None = None
+    """The longest of the tails."""
     trials: Trials = NO_TRIALS
     bounds: tuple[tuple[str, Comparison], ...] = field(default=())
     crcl_window: Window = EVER
@@ -86,8 +95,11 @@ class Drug:
         return self.types
 
     def quiet(self, index: RecordIndex) -> Verdict:
-        """Nothing on file: absent, unless the medication lists could not be read."""
-        return nothing_found(gaps(index, self.types))
+        """Nothing on file: absent, unless the medication lists could not be read, or no code records the drug and that matters."""
+        missing = gaps(index, self.types)
+        if self.unlisted and not missing:
+            missing = (NotChecked(f"{self.mode}:{self.label}", "no code list; needs the site's code map", self.types[0]),)
+        return nothing_found(missing)
 
     def base(self, fact: Medication, index: RecordIndex) -> Truth:
         """Does this resource stand where the mode wants it?"""
@@ -97,14 +109,10 @@ class Drug:
             case "med":
                 return current(fact)
             case "med_tail":
-                tail = next((length for drugs, length in self.tails if fact.concepts & drugs), None)
                 now = current(fact)
-                if now is not False or tail is None:
+                if now is not False or not (given(fact) or ended(fact)):
                     return now
-                last = end or start
-                if not (given(fact) or ended(fact)):
-                    return False
-                return None if last is None else last.within(record.as_of, tail)
+                return self.inside_tail(fact, record.as_of)
             case "given":
                 if not given(fact):
                     return False
@@ -120,7 +128,22 @@ class Drug:
             case "planned":
                 return fact.origin is Origin.PLANNED and current(fact)
             case _:
-                return self.is_stop(fact, index)
+                return is_stop(fact, index)
+
+    def inside_tail(self, fact: Medication, as_of: datetime) -> Truth:
+        """Does a drug that is not taken any more still count? Stopped, and not said when: yes if it began inside the tail, else unknown.
+
+        A drug without a tail of its own: unknown inside the longest one, for nothing says how long it counts.
+        """
+        tail = next((length for drugs, length in self.tails if fact.concepts & drugs), None)
+        length = tail or self.longest
+        if length is None:
+            return False
+        last = fact.end or fact.began
+        inside = None if last is None else last.within(as_of, length)
+        if fact.end is None and fact.status == "stopped" and fact.kind in RECORD_TYPES[:2]:
+            inside = inside or None
+        return inside if tail else inside and None
 
     def stopped_inside(self, fact: Medication, index: RecordIndex) -> Truth:
         """Did it end inside the window? Stopped, and not said when: yes if it began there, else unknown."""
@@ -128,19 +151,6 @@ class Drug:
         if fact.end is not None or fact.status != "stopped" or self.window.within is None:
             return self.window.holds(fact.end or began, index.record)
         return (began is not None and self.window.holds(began, index.record)) or None
-
-    def is_stop(self, fact: Medication, index: RecordIndex) -> Truth:
-        """STOP-DRAFT: a draft that stops a current drug, or cuts its dose by more than half."""
-        if fact.origin is Origin.RECORD:
-            return False
-        if fact.do_not_perform or fact.status in {"stopped", "cancelled"}:
-            return True
-        prior = index.medication(fact.prior) if fact.prior else None
-        if prior is None or not current(prior):
-            return False
-        if fact.mg_per_day is None or prior.mg_per_day is None:
-            return None
-        return fact.mg_per_day * 2 < prior.mg_per_day
 
     def qualifies(self, fact: Medication, index: RecordIndex) -> Truth:
         """Do all qualifiers hold for this one resource?"""
@@ -152,6 +162,10 @@ class Drug:
         tests += self.for_reason(fact)
         if self.single is not None:
             tests.append(fact.single == self.single)
+        if self.tapering:
+            tests.append(is_taper(fact, index))
+        if self.ordered.within is not None and fact.origin is Origin.RECORD:
+            tests.append(self.ordered.holds(fact.authored or fact.start, index.record))
         if self.new or self.renewal:
             tests.append(self.is_new(fact, index) if self.new else negate(self.is_new(fact, index)))
         for kind, comparison in self.bounds:
@@ -309,13 +323,19 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
     reason_is = table.get("reason_is")
     if reason_is not in (None, "missing", "given"):
         raise PatternError(f"reason_is: found {reason_is!r}, expected missing or given")
+    missing = table.get("missing")
+    if missing not in (None, "unknown"):
+        raise PatternError(f"missing: found {missing!r}, expected unknown")
     ingredients, times = whole_number(table, "ingredients_at_least"), whole_number(table, "at_least_times")
     label = context.label(raw)
+    tailed = class_table(context, "tail") if mode == "med_tail" else ()
+    tails = tuple((drugs, duration(context, length)) for drugs, length in tailed)
     return Drug(
         mode=mode,
         label=label,
         names=names,
         types=types,
+        unlisted=missing == "unknown" and bool(types) and not any(context.terminology.recordable(name) for name in names),
         window=Window.build(context, table),
         routes=_words(table["route"]) if "route" in table else None,
         not_routes=_words(table["not_route"]) if "not_route" in table else frozenset(),
@@ -324,6 +344,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         reason_outside=_or_wider(context, table["reason_outside"]) if "reason_outside" in table else None,
         reason_is=str(reason_is) if reason_is else None,
         single=bool(table["single"]) if "single" in table else None,
+        tapering=table.get("tapering") is True,
+        ordered=Window(duration(context, table["ordered_within"])) if "ordered_within" in table else EVER,
         new=bool(table.get("new", False)),
         renewal=bool(table.get("renewal", False)),
         class_wide=raw == "VS-GC-SYS" or raw == ["VS-GC-SYS"],
@@ -332,7 +354,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         ingredients=ingredients,
         forms={name: context.terminology.drug_of(name) for name in names} if ingredients > 1 else {},
         times=times,
-        tails=tuple((drugs, duration(context, value)) for drugs, value in class_table(context, "tail")) if mode == "med_tail" else (),
+        tails=tails,
+        longest=max((length for _, length in tails), key=in_days, default=None),
         trials=Trials.read(context) if mode == "failed" else NO_TRIALS,
         bounds=tuple(bounds),
         crcl_window=Window(duration(context, table["crcl_within"])) if "crcl_within" in table else EVER,

@@ -24,7 +24,7 @@ COMPLETE: Mapping[str, Set[str]] = {
     "immunization": {"completed"},
 }
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
-    "done": frozenset({"is", "within", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
+    "done": frozenset({"is", "within", "ago", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
     "order": frozenset({"is", "within", "status", "after_last"}),
     "appointment": frozenset({"is", "ahead"}),
     "preparation": frozenset({"is", "ahead"}),
@@ -215,6 +215,7 @@ class Judge:
     tags: frozenset[str]
     ahead: Duration | None
     over: Duration | None
+    ago: Duration | None
     yes: bool
     placed: bool
     fulfilled: bool
@@ -264,6 +265,8 @@ class Judge:
     def counts(self, when: FhirDate | None, conclusions: Names, index: RecordIndex) -> Truth:
         """Do the qualifiers of `done` hold for something done at that time, with these coded conclusions or answers?"""
         tests: list[Truth] = [self.window.holds(when, index.record)]
+        if self.ago is not None:
+            tests.append(None if when is None else when.is_ago(index.record.as_of, self.ago))
         if self.first is not None:
             first = index.first_dose(self.first)
             tests.append(None if first is None or when is None else when.end >= first.start)
@@ -337,6 +340,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         _statuses(table, "tags"),
         duration(context, table["ahead"]) if "ahead" in table else None,
         duration(context, table["over"]) if "over" in table else None,
+        duration(context, table["ago"]) if "ago" in table else None,
         table.get("yes", True) is True,
         table.get("placed") is True,
         table.get("fulfilled") is True,

@@ -21,6 +21,8 @@ __all__ = [
     "ended",
     "given",
     "is_renewed",
+    "is_stop",
+    "is_taper",
     "past_days",
     "total_days",
     "weight_kg",
@@ -74,6 +76,31 @@ def given(fact: Medication) -> bool:
     if fact.kind in {"MedicationAdministration", "MedicationDispense"}:
         return fact.status in {"completed", "in-progress", "stopped"}
     return bool(current(fact)) or (fact.status in {"completed", "stopped"} and fact.intent in ORDER_INTENTS)
+
+
+def is_stop(fact: Medication, index: RecordIndex) -> Truth:
+    """STOP-DRAFT: a draft that stops a current drug, or cuts its dose by more than half."""
+    if fact.origin is Origin.RECORD:
+        return False
+    if fact.do_not_perform or fact.status in {"stopped", "cancelled"}:
+        return True
+    prior = index.medication(fact.prior) if fact.prior else None
+    if prior is None or not current(prior):
+        return False
+    if fact.mg_per_day is None or prior.mg_per_day is None:
+        return None
+    return fact.mg_per_day * 2 < prior.mg_per_day
+
+
+def is_taper(fact: Medication, index: RecordIndex) -> Truth:
+    """Does this order lower the dose step by step? Not one that begins with a steep cut, nor one that a draft of this call stops;
+    unknown when such a draft does not say which order it stops."""
+    if not fact.tapers:
+        return fact.tapers
+    stops = [other for other in index.pick(index.medications, fact.concepts) if is_stop(other, index) is not False]
+    if any(fact.ref in (other.ref, other.prior) for other in stops):
+        return False
+    return fact.origin is not Origin.RECORD or all(other.prior for other in stops) or None
 
 
 def weight_kg(index: RecordIndex) -> Decimal | None:

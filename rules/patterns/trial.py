@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rules.facts import Medication
-from rules.fhir_date import Duration
 from rules.patterns.base import Context, Names, Truth
 from rules.patterns.index import RecordIndex
 from rules.patterns.therapy import given, past_days
-from rules.patterns.when import class_table, duration
+from rules.patterns.when import class_table, duration, in_days
 
 __all__ = ["Trials"]
 
@@ -30,7 +29,7 @@ class Trials:
     @classmethod
     def read(cls, context: Context) -> Trials:
         """Read the settings."""
-        lengths = tuple((drugs, _days(duration(context, value))) for drugs, value in class_table(context, "trial"))
+        lengths = tuple((drugs, in_days(duration(context, value))) for drugs, value in class_table(context, "trial"))
         return cls(lengths, tuple((drugs, int(str(value))) for drugs, value in class_table(context, "trial_courses")))
 
     def failed(self, fact: Medication, index: RecordIndex) -> Truth:
@@ -75,8 +74,3 @@ def _course_starts(drugs: Names, index: RecordIndex) -> tuple[datetime, ...]:
         if not firsts or day >= firsts[-1] + ONE_COURSE:
             firsts.append(day)
     return tuple(firsts)
-
-
-def _days(length: Duration) -> Decimal:
-    start = datetime(2001, 1, 1, tzinfo=UTC)
-    return Decimal((length.after(start) - start).days)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from operator import ge, gt, le, lt
 
@@ -12,7 +13,7 @@ from rules.fhir_date import Duration, FhirDate
 from rules.patterns.base import Context, Names, PatternError, Truth, both
 from rules.quantity import Quantity
 
-__all__ = ["COMPARATORS", "Comparison", "Window", "duration", "number"]
+__all__ = ["COMPARATORS", "Comparison", "Window", "class_table", "duration", "in_days", "number"]
 
 TESTS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {"at_least": ge, "above": gt, "at_most": le, "below": lt}
 QUANTITY_TESTS: Mapping[str, Callable[[Quantity, Decimal, str], Truth]] = {
@@ -30,6 +31,12 @@ def duration(context: Context, value: object) -> Duration:
         except ValueError as problem:
             raise PatternError(str(problem)) from None
     raise PatternError(f'found {value!r}, expected a duration such as "14 days"')
+
+
+def in_days(length: Duration) -> Decimal:
+    """About how many days a duration has, months of the calendar counted from a new year."""
+    start = datetime(2001, 1, 1, tzinfo=UTC)
+    return Decimal((length.after(start) - start).days)
 
 
 def number(context: Context, value: object) -> Decimal:

@@ -28,7 +28,7 @@ SYSTEMS: Final = {
 }
 _CODED: Final = "concept code system"
 _ORDER: Final = "when reason"
-_DOSE: Final = "mg_per_day mg_per_kg_day dosing_days days route reason status_reason single prn do_not_perform prior id"
+_DOSE: Final = "mg_per_day steps mg_per_kg_day dosing_days days route reason status_reason single prn do_not_perform prior id"
 
 # Every section with the keys its entries may have.
 SECTIONS: Final[Mapping[str, str]] = {
@@ -110,6 +110,13 @@ class Entry:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise ValueError(f"{self.where}.{key}: found {value!r}, expected a number")
         return value
+
+    def numbers(self, key: str) -> list[int | float]:
+        """A list of numbers; empty when left out."""
+        values = self.raw.get(key, [])
+        if not isinstance(values, list) or any(isinstance(one, bool) or not isinstance(one, int | float) for one in values):
+            raise ValueError(f"{self.where}.{key}: found {values!r}, expected a list of numbers")
+        return values
 
     def truth(self, key: str, default: bool) -> bool:
         """A yes/no option."""

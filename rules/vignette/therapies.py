@@ -76,7 +76,8 @@ def _drug(maker: Maker, entry: Entry, into: list[Json], kind: str, status: str, 
     }
     reasons = {"reasonCode": listed(entry.named("reason"))}
     why = entry.answer("status_reason")
-    dosage = _dosage(maker, entry, start, end)
+    dosage = _dosage(maker, entry, start, end, entry.number("mg_per_day"))
+    steps = [{"sequence": place, **_dosage(maker, entry, start, end, dose)} for place, dose in enumerate(entry.numbers("steps"), 1)]
     if kind == "MedicationRequest":
         prior = entry.text("prior")
         common |= {
@@ -84,7 +85,7 @@ def _drug(maker: Maker, entry: Entry, into: list[Json], kind: str, status: str, 
             "doNotPerform": entry.truth("do_not_perform", False) or None,
             "authoredOn": start,
             "statusReason": why,
-            "dosageInstruction": listed(dosage),
+            "dosageInstruction": steps or listed(dosage),
             "priorPrescription": {"reference": prior if "/" in prior else f"MedicationRequest/{prior}"} if prior else {},
         }
     elif kind == "MedicationStatement":
@@ -102,9 +103,9 @@ def _drug(maker: Maker, entry: Entry, into: list[Json], kind: str, status: str, 
     maker.resource(kind, into, **common, **reasons)
 
 
-def _dosage(maker: Maker, entry: Entry, start: str, end: str) -> Json:
+def _dosage(maker: Maker, entry: Entry, start: str, end: str, per_day: int | float | None) -> Json:
     """One dose a day, on every day or on so many days of the week, with route, length and need, as far as the entry says."""
-    per_day, per_kg, days = entry.number("mg_per_day"), entry.number("mg_per_kg_day"), entry.number("days")
+    per_kg, days = entry.number("mg_per_kg_day"), entry.number("days")
     weekly = entry.number("dosing_days")
     repeat: Json = {}
     if entry.truth("single", False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import Future
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cds_hooks.body import read_body
 from cds_hooks.fhir_client import Access, Answer
 from tests.support.doubles import COMPLETE, FakeFhir, FakeKnowledge, bundle, order, request
 from tests.support.service import running
@@ -63,3 +65,20 @@ def test_a_long_record_leaves_a_silent_server_less_time(tmp_path: Path) -> None:
         service.cards(request(prefetch=known, **AT))
         assert time.monotonic() - started < 2
         assert service.knowledge.unread == {"Observation": LATE}
+
+
+def test_the_time_begins_when_all_of_the_call_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long record over a slow line is no slow FHIR server, and no reason to check nothing."""
+
+    async def slow_line(*args: Any) -> bytes:  # noqa: ANN401 - whatever read_body takes
+        body = await read_body(*args)
+        await asyncio.sleep(0.6)
+        return body
+
+    monkeypatch.setattr("cds_hooks.invoke.read_body", slow_line)
+    known = {**COMPLETE}
+    del known["observations"]
+    with running(tmp_path, deadline_s=0.5) as service:
+        service.fhir.answers["Observation?patient=p1"] = bundle()
+        service.cards(request(prefetch=known, **AT))
+        assert service.knowledge.unread == {}

@@ -112,6 +112,27 @@ def test_a_value_in_the_future_is_not_within_the_last_days(text: str, inside: bo
     assert known(text).is_future(NOON) is not inside
 
 
+@pytest.mark.parametrize(
+    ("text", "duration", "answer"),
+    [
+        ("2026-11-11", "14 days", True),
+        ("2026-11-11T23:00:00Z", "14 days", True),  # days count whole
+        ("2026-11-12", "14 days", False),
+        ("2026-11-12T00:00:00Z", "14 days", False),
+        ("2026-10", "14 days", True),
+        ("2026-11", "14 days", None),
+        ("2026", "14 days", None),
+        ("2025", "14 days", True),
+        ("2027-01-05", "14 days", False),
+        ("2026-11-25T09:00:00Z", "2 hours", True),
+        ("2026-11-25T11:00:00Z", "2 hours", False),
+        ("2026-11-25", "2 hours", None),
+    ],
+)
+def test_ago_is_at_least_so_long_before_the_moment(text: str, duration: str, answer: bool | None) -> None:
+    assert known(text).is_ago(NOON, Duration.parse(duration)) is answer
+
+
 @pytest.mark.parametrize("text", ["", "14", "14days", "-1 days", "1.5 days", "14 fortnights", "99999 days", "14  days", "14 days ago"])
 def test_a_wrong_duration_names_itself_and_the_form(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration; write a whole number and a unit"):

@@ -11,7 +11,7 @@ import pytest
 import rules
 from rules.facts import Presence, Record
 from rules.knowledge import Knowledge
-from rules.patterns import Context, RecordIndex, build
+from rules.patterns import Context, PatternError, RecordIndex, build
 from rules.site_codes import SiteCodesError, lint_site_codes, read_site_codes
 from rules.terminology import Terminology
 from tests.unit.patterns.test_answers import verdict
@@ -33,7 +33,12 @@ def mapped(folder: Path, *lines: str) -> Terminology:
 
 def quiet(symptom: str, codes: Terminology) -> Presence:
     """What a condition on a symptom says of an empty record."""
-    pattern = build(Context(codes, {}, lifelong=True), {"symptom": symptom})
+    return silence({"symptom": symptom}, codes)
+
+
+def silence(table: Mapping[str, object], codes: Terminology) -> Presence:
+    """What a condition says of an empty record."""
+    pattern = build(Context(codes, {}, lifelong=True), table)
     return pattern.quiet(RecordIndex(Record(datetime(2026, 11, 22, tzinfo=UTC), "patient-view"))).presence
 
 
@@ -148,3 +153,17 @@ def test_the_example_of_the_documentation_has_no_problem() -> None:
     words, problems = lint_site_codes(example, OURS)
     assert problems == ()
     assert {"mip", "mep", "mg-adl"} <= {word.means for word in words}
+
+
+def test_a_drug_without_a_code_is_unknown_where_a_rule_cares_and_absent_once_it_is_mapped(tmp_path: Path) -> None:
+    asked = {"med": "folic-acid", "missing": "unknown"}
+    assert silence(asked, OURS) is Presence.UNKNOWN
+    assert silence({"med": "folic-acid"}, OURS) is Presence.ABSENT
+    assert silence({"draft": "folic-acid", "missing": "unknown"}, OURS) is Presence.ABSENT
+    assert silence({"med": "azathioprine", "missing": "unknown"}, OURS) is Presence.ABSENT
+    assert silence(asked, mapped(tmp_path, f"{LAB},FOL,folic-acid,")) is Presence.ABSENT
+
+
+def test_nothing_on_file_of_a_drug_is_unknown_or_not_said() -> None:
+    with pytest.raises(PatternError, match="missing: found 'absent', expected unknown"):
+        silence({"med": "folic-acid", "missing": "absent"}, OURS)

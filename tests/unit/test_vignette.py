@@ -334,6 +334,8 @@ def test_each_hook_has_its_context(make: Make) -> None:
         ({"labs": [{"concept": "crp", "value": 1, "unit": "bananas"}]}, r"patient\.labs\[0\]\.unit: found 'bananas', expected a UCUM unit"),
         ({"labs": [{"concept": "crp", "result": "odd"}]}, r"result: found 'odd', expected one of positive"),
         ({"labs": [{"concept": "crp", "answer": "no-such"}]}, r"answer: found 'no-such', which is no concept"),
+        ({"medications": [{"concept": "prednisone", "steps": 5}]}, r"steps: found 5, expected a list of numbers"),
+        ({"medications": [{"concept": "prednisone", "steps": ["5"]}]}, r"steps: found \['5'\], expected a list of numbers"),
         ({"medications": [{"concept": "prednisone", "route": "by-drone"}]}, r"route: found 'by-drone', which has no code in routes.csv"),
         (
             {"medications": [{"concept": "prednisone", "kind": "Medication"}]},

@@ -21,9 +21,8 @@ from rules.findings import Finding
 from rules.knowledge import Knowledge
 from rules.load import load_rules
 from rules.match import Matcher
-from rules.model import STAGES, Leaf, Rule, Vignette
+from rules.model import BORROWING, STAGES, Leaf, Rule, Vignette
 from rules.patterns import Pattern, RecordIndex, Verdict
-from rules.speak import BORROWING
 from tools.mutate.mutants import Mutant, mutants
 
 __all__ = ["Outcome", "Trial", "relations"]

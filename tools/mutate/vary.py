@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rules.fhir_date import Duration
-from rules.model import Leaf, Rule, nodes_of
-from rules.speak import BORROWING
+from rules.model import BORROWING, Leaf, Rule, nodes_of
 from tools.mutate.satisfy import satisfying, steps
 from tools.mutate.trial import Trial
 

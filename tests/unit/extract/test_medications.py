@@ -244,6 +244,36 @@ def test_a_course_of_several_instructions_lasts_from_the_first_day_to_the_last(r
     assert (str(found.start), str(found.end)) == ("2026-01-01", "2026-03-01")
 
 
+def step(place: int | None, dose: object = None) -> Json:
+    return {"text": "then taper", "sequence": place} if dose is None else daily(dose, **({} if place is None else {"sequence": place}))
+
+
+FIFTEEN, TEN, RELATIVE = quantity(15, "mg"), quantity(10, "mg"), quantity(2, "mg/kg")
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([step(1, FIFTEEN), step(2, TEN)], True),
+        ([step(2, TEN), step(1, FIFTEEN)], True),
+        ([step(1, RELATIVE), step(2, quantity(1, "mg/kg"))], True),
+        ([step(1, TEN), step(2, FIFTEEN)], False),
+        ([step(1, TEN), step(2, TEN)], False),
+        ([step(1, TEN), step(2, FIFTEEN), step(3)], False),
+        ([step(1, FIFTEEN), step(2, TEN), step(3)], None),
+        ([step(1, FIFTEEN), step(2)], None),
+        ([step(1, FIFTEEN), step(2, RELATIVE)], None),
+        ([step(1, FIFTEEN), step(1, TEN)], False),
+        ([step(1, FIFTEEN), step(None, TEN)], False),
+        ([step(None, FIFTEEN), step(None, TEN)], False),
+        ([step(1, FIFTEEN)], False),
+        ([], False),
+    ],
+)
+def test_an_order_tapers_when_each_step_has_a_smaller_dose(read: Read, steps: list[Json], expected: bool | None) -> None:
+    assert request(read, dosageInstruction=steps).tapers is expected
+
+
 def test_a_step_without_a_dose_leaves_the_dose_unknown(read: Read) -> None:
     assert request(read, dosageInstruction=[daily(sequence=1), {"text": "then taper", "sequence": 2}]).mg_per_day is None
     assert request(read, dosageInstruction=[daily(), {"text": "and more"}]).mg_per_day is None

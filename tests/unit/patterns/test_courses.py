@@ -108,6 +108,42 @@ def test_an_order_that_was_cancelled_before_any_dose_was_never_therapy(status: s
 
 
 @pytest.mark.parametrize(
+    ("status", "start", "end", "expected"),
+    [
+        ("stopped", "2026-01-20", None, "unknown"),  # it may have been taken until yesterday
+        ("stopped", "2026-10-20", None, "present"),
+        ("stopped", "2025-01-20", "2026-01-20", "absent"),
+        ("stopped", "2026-01-20", "2026-10-20", "present"),
+        ("completed", "2026-01-20", None, "absent"),
+    ],
+)
+def test_an_order_stopped_on_an_unknown_day_may_still_count(status: str, start: str, end: str | None, expected: str) -> None:
+    context = Context(CODES, {"tail.prednisone": "3 months"}, lifelong=True)
+    index = RecordIndex(read(order("o", status, start, end)))
+    assert str(build(context, {"med_tail": "prednisone"}).match(index).presence) == expected
+
+
+def test_a_dose_that_was_broken_off_was_given_on_its_day() -> None:
+    dose: dict[str, object] = {
+        "resourceType": "MedicationAdministration", "id": "a", "status": "stopped", "effectiveDateTime": "2026-01-20",
+        "medicationCodeableConcept": {"coding": list(CODES.codings("prednisone"))},
+    }  # fmt: skip
+    context = Context(CODES, {"tail.prednisone": "3 months"}, lifelong=True)
+    assert str(build(context, {"med_tail": "prednisone"}).match(RecordIndex(read(dose))).presence) == "absent"
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [("2026-11-10", "unknown"), ("2026-01-20", "unknown"), ("2025-11-20", "absent")],
+)
+def test_how_long_a_drug_without_a_tail_counts_is_unknown_inside_the_longest_tail(end: str, expected: str) -> None:
+    context = Context(CODES, {"tail.azathioprine": "3 months", "tail.rituximab": "12 months", "tail.eculizumab": "8 weeks"}, lifelong=True)
+    index = RecordIndex(read(order("o", "stopped", "2025-01-01", end)))
+    assert str(build(context, {"med_tail": "prednisone"}).match(index).presence) == expected
+    assert str(build(Context(CODES, {}, lifelong=True), {"med_tail": "prednisone"}).match(index).presence) == "absent"
+
+
+@pytest.mark.parametrize(
     ("status", "reason", "expected"),
     [("cancelled", "intolerance", "present"), ("cancelled", None, "absent"), ("stopped", None, "unknown")],
 )

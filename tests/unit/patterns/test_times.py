@@ -56,3 +56,22 @@ def test_one_dose_filed_twice_is_one_dose() -> None:
     once = build(Context(CODES, {}, lifelong=True), {"done": "VS-MENACWY"})
     assert str(once.match(RecordIndex(record)).presence) == "present"
     assert str(twice.match(RecordIndex(record)).presence) == "absent"
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["2026-09-01", "2026-11-08"], "present"),
+        (["2026-09-01", "2026-11-09"], "absent"),
+        (["2026-09-01", "2026-11"], "unknown"),
+        (["2026-09-01", "2026-11", "2026-10"], "present"),
+        (["", ""], "unknown"),
+        (["", "2026-11-20"], "absent"),
+        (["2026-09-01", "2027-01-01"], "absent"),
+    ],
+)
+def test_twice_at_least_so_long_ago_needs_dates_that_say_so(dates: list[str], expected: str) -> None:
+    inputs = [Input(filed(number, date)) for number, date in enumerate(dates)]
+    record = extract(inputs, terminology=CODES, as_of=NOW, hook="patient-view", unread={})
+    pattern = build(Context(CODES, {}, lifelong=True), {"done": "chest-ct", "at_least_times": 2, "ago": "14 days"})
+    assert str(pattern.match(RecordIndex(record)).presence) == expected
