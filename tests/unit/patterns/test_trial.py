@@ -103,6 +103,7 @@ def immunoglobulin(start: str | None, end: str | None = None, why: str = "ineffe
         ([immunoglobulin("2026-05-01"), infusion("2026-05-01"), infusion("2026-05-08")], "present"),
         ([immunoglobulin("2026-05-01", "2026-05-02"), order("immunoglobulin-g", "completed", "2026-03-20", "2026-03-21")], "present"),
         ([immunoglobulin("2026-05-01", "2026-05-02"), infusion("2026-07-01")], "unknown"),  # later: no part of what failed
+        ([immunoglobulin("2026-05-01", "2026-05-02"), immunoglobulin("2026-06-01", "2026-06-02")], "present"),
         ([immunoglobulin("2026-05-01", "2026-07-01")], "present"),
         ([immunoglobulin("2026-11-20", "2026-12-31")], "unknown"),  # planned, not given yet
         ([immunoglobulin(None)], "unknown"),
