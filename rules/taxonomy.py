@@ -45,6 +45,11 @@ class Taxonomy:
         line = self.line(self._node_of.get(concept, ""))
         return line[1:] if line[:1] == (concept,) else line
 
+    def wider(self, concepts: Iterable[str]) -> frozenset[str]:
+        """What is above these diseases and says less than they do: the nodes, and the code lists that hang on those and on none deeper."""
+        nodes = {node for concept in concepts if self.places(concept) for node in self.ancestors(concept)}
+        return frozenset(nodes | {name for node in nodes for name in self.nodes[node].lists if self._node_of.get(name) == node})
+
     def places(self, concept: str) -> bool:
         """Does the tree hold this concept as a disease, so that what is above it is known here?"""
         node = self._node_of.get(concept)

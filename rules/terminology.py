@@ -312,6 +312,10 @@ class Terminology:
         """The taxonomy concepts above a concept, nearest first."""
         return self._taxonomy.ancestors(concept)
 
+    def wider(self, concepts: Iterable[str]) -> frozenset[str]:
+        """What stands above these diseases in the taxonomy and says less than they do; not what stands beside them."""
+        return self._taxonomy.wider(concepts)
+
     def node(self, concept: str) -> str:
         """The taxonomy concept that a code list hangs on; the concept itself when it is one, or when none is known."""
         return self._taxonomy.node(concept)
@@ -352,6 +356,11 @@ class Terminology:
         """The best official coding for a proposal or a vignette; None when there is none (product-level drug codes do not count)."""
         products = {row.code for row in self._codes.get(concept, ()) if row.product_level}
         return next((coding for coding in self.codings(concept) if coding["code"] not in products), None)
+
+    def drug_of(self, concept: str) -> str:
+        """The first by name of the forms of one drug, which stand on one ATC code: mycophenolate mofetil and mycophenolic acid."""
+        forms = (self.concepts(ATC, row.code) for row in self._codes.get(concept, ()) if row.system == ATC)
+        return min(frozenset({concept}).union(*forms))
 
     def answer_coding(self, word: str) -> dict[str, str] | None:
         """The first coding on file that means this answer word."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from rules.calculators import CALCULATORS
@@ -42,7 +42,8 @@ from rules.patterns.therapy import (
     weight_kg,
     withdrawn,
 )
-from rules.patterns.when import COMPARATORS, Comparison, Window, duration, whole_number
+from rules.patterns.trial import Trials
+from rules.patterns.when import COMPARATORS, Comparison, Window, class_table, duration, in_days, whole_number
 
 __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_about_orders"]
 
@@ -58,6 +59,7 @@ MEDICATION_TYPES = (*RECORD_TYPES, "MedicationDispense")
 ORDERS = ("draft", "planned", "stop_draft")
 INJECTED = {"iv", "im", "sc", "intrathecal"}
 EVER = Window()
+NO_TRIALS = Trials((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,13 @@ class Drug:
     reasons: frozenset[str] = frozenset()
     after_diagnosis: Names = frozenset()
     ingredients: int = 1
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """With `ingredients`: the one drug that several names are forms of."""
     times: int = 1
     tails: tuple[tuple[Names, Duration], ...] = ()
     longest: Duration | None = None
     """The longest of the tails."""
-    trials: tuple[tuple[Names, Decimal], ...] = ()
+    trials: Trials = NO_TRIALS
     bounds: tuple[tuple[str, Comparison], ...] = field(default=())
     crcl_window: Window = EVER
     dose_reads: tuple[str, ...] = ()
@@ -239,20 +243,6 @@ class Drug:
             return None
         return mg_per_day / clearance if clearance > 0 else Decimal("Infinity")
 
-    def failure(self, fact: Medication) -> Truth:
-        """RESPONSE-INADEQUATE: ineffective after an adequate trial, or not tolerated. Stopped without a reason is unknown."""
-        if "intolerance" in fact.status_reasons:
-            return True
-        if "ineffective" not in fact.status_reasons:
-            return None
-        need = next((days for drugs, days in self.trials if fact.concepts & drugs), Decimal(0))
-        start, end = fact.began, fact.end
-        if need == 0:
-            return True
-        if start is None or end is None:
-            return fact.days >= need if fact.days is not None else None
-        return Decimal((end.end - start.start).days + 1) >= need
-
     def judge(self, fact: Medication, index: RecordIndex) -> Truth:
         """The whole condition for one resource."""
         base = self.base(fact, index)
@@ -260,7 +250,7 @@ class Drug:
         if truth is False or self.mode not in {"stopped", "failed"}:
             return truth
         if self.mode == "failed":
-            return both((truth, self.failure(fact)))
+            return both((truth, self.trials.failed(fact, index)))
         if self.reasons:
             return both((truth, bool(fact.status_reasons & self.reasons)))
         return truth
@@ -277,12 +267,13 @@ class Drug:
             if truth is False:
                 continue
             drug = min(fact.concepts & self.names)
+            one = self.forms.get(drug, drug)
             if truth:
                 date = fact.began
-                sure_drugs.add(drug)
+                sure_drugs.add(one)
                 support.append(Support(f"{self.mode}:{drug}", fact.ref, date.text if date else None, False, fact.matched_by_name))
             else:
-                maybe_drugs.add(drug)
+                maybe_drugs.add(one)
                 unsure.append(
                     NotChecked(f"{self.mode}:{drug}", "dose, duration, date, reason or route not stated", fact.kind, on_file=True)
                 )
@@ -351,7 +342,8 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         raise PatternError(f"missing: found {missing!r}, expected unknown")
     ingredients, times = whole_number(table, "ingredients_at_least"), whole_number(table, "at_least_times")
     label = context.label(raw)
-    tails = _class_table(context, "tail") if mode == "med_tail" else ()
+    tailed = class_table(context, "tail") if mode == "med_tail" else ()
+    tails = tuple((drugs, duration(context, length)) for drugs, length in tailed)
     return Drug(
         mode=mode,
         label=label,
@@ -363,7 +355,7 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         not_routes=_words(table["not_route"]) if "not_route" in table else frozenset(),
         reason=context.names(table["reason"]) if "reason" in table else None,
         not_reason=context.names(table["not_reason"]) if "not_reason" in table else None,
-        reason_outside=context.names(table["reason_outside"]) if "reason_outside" in table else None,
+        reason_outside=_or_wider(context, table["reason_outside"]) if "reason_outside" in table else None,
         reason_is=str(reason_is) if reason_is else None,
         single=bool(table["single"]) if "single" in table else None,
         tapering=table.get("tapering") is True,
@@ -374,25 +366,18 @@ def build_drug(context: Context, table: Mapping[str, object], mode: str) -> Drug
         reasons=_words(table["reasons"]) if "reasons" in table else frozenset(),
         after_diagnosis=context.names(table["after_diagnosis"]) if "after_diagnosis" in table else frozenset(),
         ingredients=ingredients,
+        forms={name: context.terminology.drug_of(name) for name in names} if ingredients > 1 else {},
         times=times,
         tails=tails,
-        longest=max((length for _, length in tails), key=_days, default=None),
-        trials=tuple((drugs, _days(length)) for drugs, length in _class_table(context, "trial")) if mode == "failed" else (),
+        longest=max((length for _, length in tails), key=in_days, default=None),
+        trials=Trials.read(context) if mode == "failed" else NO_TRIALS,
         bounds=tuple(bounds),
         crcl_window=Window(duration(context, table["crcl_within"])) if "crcl_within" in table else EVER,
         dose_reads=CALCULATORS["crcl"].reads if per_clearance else (),
     )
 
 
-def _class_table(context: Context, prefix: str) -> tuple[tuple[Names, Duration], ...]:
-    """Settings `tail.VS-BCELL = "12 months"` as (drugs, length), in the order of the settings file."""
-    rows = []
-    for key, value in context.settings.items():
-        if key.startswith(prefix + "."):
-            rows.append((context.names(key.removeprefix(prefix + ".")), duration(context, value)))
-    return tuple(rows)
-
-
-def _days(length: Duration) -> Decimal:
-    start = datetime(2001, 1, 1, tzinfo=UTC)
-    return Decimal((length.after(start) - start).days)
+def _or_wider(context: Context, value: object) -> Names:
+    """These diseases, and what stands above them: an order for a polyneuropathy may be for any kind of it."""
+    names = context.names(value)
+    return names | context.terminology.wider(names)

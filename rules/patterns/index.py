@@ -63,7 +63,7 @@ class RecordIndex:
     """One patient's facts by concept. Built once per request and then read only."""
 
     __slots__ = (
-        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "courses", "doses", "drafted", "events",
+        "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "course_starts", "courses", "doses", "drafted", "events",
         "medications", "observations", "onsets", "ordered", "orders", "record", "relatives", "renewed", "same", "seen", "weights",
     )  # fmt: skip
 
@@ -81,10 +81,12 @@ class RecordIndex:
         """The body weight in kg, once it was looked for."""
         self.courses: dict[frozenset[str], Courses] = {}
         """Unbroken courses of some drugs: every order of them asks."""
+        self.course_starts: dict[frozenset[str], tuple[datetime, ...]] = {}
+        """When each course of some drugs began: every order that failed asks."""
         self.renewed: dict[tuple[frozenset[str], bool], bool] = {}
         """Whether therapy with some drugs is current (True: by a systemic route): every draft of them asks."""
         self.doses: dict[frozenset[str], FhirDate | None] = {}
-        self.onsets: dict[frozenset[str], datetime | None] = {}
+        self.onsets: dict[frozenset[str], FhirDate | None] = {}
         self.seen: dict[frozenset[str], Found] = {}
         """First dose, first onset and dates of the findings of some names: every event asks."""
         self.by_ref: dict[str, Medication] = {}
@@ -151,14 +153,33 @@ class RecordIndex:
             self.doses[drugs] = min((date for date in began if date is not None), key=lambda date: date.start, default=None)
         return self.doses[drugs]
 
-    def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
-        """Was it on or after the first onset (else the recorded date) of any of `diseases`? None: a date is missing."""
+    def since_first_dose(self, when: FhirDate | None, drugs: frozenset[str]) -> bool | None:
+        """Was it on or after the first dose of any of `drugs`? What has no date counts. No dose: no; an undated one: None."""
+        first = self.first_dose(drugs)
+        if first is None:
+            return None if any(dose.may_be_taken for dose in self.pick(self.medications, drugs)) else False
+        return when is None or when.end >= first.start
+
+    def first_onset(self, diseases: frozenset[str]) -> FhirDate | None:
+        """The first onset (else the recorded date) of any of `diseases`."""
         if diseases not in self.onsets:
-            found = (fact for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
-            starts = (date.start for fact in found if (date := fact.onset or fact.recorded) is not None)
-            self.onsets[diseases] = min(starts, default=None)
-        first = self.onsets[diseases]
-        return None if first is None or when is None else when.end >= first
+            found = (fact.onset or fact.recorded for fact in self.pick(self.conditions, diseases) if fact.verification not in NEVER)
+            self.onsets[diseases] = min((date for date in found if date is not None), key=lambda date: date.start, default=None)
+        return self.onsets[diseases]
+
+    def since_onset(self, when: FhirDate | None, diseases: frozenset[str]) -> bool | None:
+        """Was it on or after the first onset of any of `diseases`? None: a date is missing."""
+        first = self.first_onset(diseases)
+        return None if first is None or when is None else when.end >= first.start
+
+    def long_after_onset(self, when: FhirDate | None, diseases: frozenset[str], over: Duration) -> bool | None:
+        """Was it more than `over` after the first onset of any of `diseases`? None: a date is missing or too vague."""
+        first = self.first_onset(diseases)
+        if first is None or when is None:
+            return None
+        if when.after(over.after(first.end)):
+            return True
+        return False if when.end.date() <= over.after(first.start).date() else None
 
     def found(self, findings: frozenset[str]) -> Found:
         """When `findings` were coded (onset, else recorded), examined, answered or concluded in a report."""

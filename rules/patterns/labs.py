@@ -38,6 +38,7 @@ LAB_QUALIFIERS = {
     "about",
     "older_by",
     "before_first",
+    "since_first",
     "later_than",
     "earlier_than",
     "earlier_by",
@@ -113,6 +114,7 @@ class Lab:
     about: Names = frozenset()
     older_by: Duration | None = None
     before_first: Names = frozenset()
+    since_first: Names = frozenset()
     later_than: Names = frozenset()
     earlier_than: Names = frozenset()
     earlier_by: Duration | None = None
@@ -173,6 +175,8 @@ class Lab:
             tests.append(None if fact.date is None else not fact.date.end < index.record.as_of)
         if self.ahead is not None:
             tests.append(None if fact.date is None else fact.date.start <= self.ahead.after(index.record.as_of))
+        if self.since_first:
+            tests.append(index.since_first_dose(fact.when, self.since_first))
         if self.later_than:
             tests.append(index.later_than(fact.when, self.later_than))
         if self.after_procedure_within is not None:
@@ -291,6 +295,7 @@ def lab(context: Context, table: Mapping[str, object]) -> Lab:
         about=about(context, table["about"]) if "about" in table else frozenset(),
         older_by=duration(context, table["older_by"]) if "older_by" in table else None,
         before_first=context.names(table["before_first"]) if "before_first" in table else frozenset(),
+        since_first=context.names(table["since_first"]) if "since_first" in table else frozenset(),
         later_than=context.names(table["later_than"]) if "later_than" in table else frozenset(),
         earlier_than=context.names(table["earlier_than"]) if "earlier_than" in table else frozenset(),
         earlier_by=duration(context, table["earlier_by"]) if "earlier_by" in table else None,

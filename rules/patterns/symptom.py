@@ -7,20 +7,25 @@ from dataclasses import dataclass, replace
 
 from rules.extract.reading import UNREADABLE
 from rules.facts import Condition, Event, Observation, Presence
+from rules.fhir_date import Duration
 from rules.findings import NotChecked
-from rules.patterns.base import Context, Names, Support, Truth, Verdict, any_of, both, gaps, nothing_found
+from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, nothing_found
 from rules.patterns.diagnosis import ACTIVE, ANSWERED, YES, clinical_of
 from rules.patterns.index import FINAL, NEVER, NO, RecordIndex
-from rules.patterns.when import Window, whole_number
+from rules.patterns.when import Window, duration, whole_number
 
 __all__ = ["SYMPTOM_QUALIFIERS", "no_symptom", "symptom"]
 
-SYMPTOM_QUALIFIERS = {"within", "since_first", "at_least_times", "is"}
+SYMPTOM_QUALIFIERS = {"within", "or_recorded", "since_first", "at_least_times", "after_diagnosis", "after_diagnosis_over", "is"}
 
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """SX/find, or its recorded absence. Free text never counts."""
+    """SX/find, or its recorded absence. Free text never counts.
+
+    `after`: more than so long after the first onset of these diseases.
+    `or_recorded`: a Condition is also in the window by its recordedDate, whatever its onset (SX; find goes by the onset when there is one).
+    """
 
     label: str
     names: Names
@@ -29,6 +34,8 @@ class Symptom:
     wanted: bool
     coded: bool
     times: int = 1
+    or_recorded: bool = False
+    after: tuple[Names, Duration] | None = None
     reads: tuple[str, ...] = ("Condition", "Observation")
 
     @property
@@ -53,12 +60,13 @@ class Symptom:
             return fact.verification == "refuted" and self.window.holds(fact.recorded or fact.onset, index.record)
         if fact.verification in NEVER or fact.verification == "differential":
             return False
-        date = fact.onset or fact.recorded
+        active: Truth = None if clinical_of(fact) == UNREADABLE else clinical_of(fact) in ACTIVE
         if self.window.within is not None:
-            return any_of((self.window.holds(fact.onset, index.record) if fact.onset else False, self.window.holds(date, index.record)))
-        if self.since_first:
-            return True
-        return None if clinical_of(fact) == UNREADABLE else clinical_of(fact) in ACTIVE
+            truths = [self.window.holds(fact.onset or fact.recorded, index.record)]
+            if self.or_recorded and fact.recorded:  # what is over is not new because it was written down
+                truths.append(both((active, self.window.holds(fact.recorded, index.record))))
+            return any_of(truths)
+        return True if self.since_first else active
 
     def of_observation(self, fact: Observation, index: RecordIndex) -> Truth:
         """Does this exam Observation say so?"""
@@ -102,7 +110,6 @@ class Symptom:
         """Any Condition, Observation or answer that says so; on `times` different dates."""
         support: list[Support] = []
         unsure: list[NotChecked] = []
-        first = index.first_dose(self.since_first)
         candidates: tuple[Condition | Observation | Event, ...] = (
             *index.pick(index.conditions, self.names),
             *index.pick(index.observations, self.names),
@@ -112,11 +119,9 @@ class Symptom:
             date = (fact.onset or fact.recorded) if isinstance(fact, Condition) else fact.when
             truth = self.truth_of(fact, index)
             if truth is not False and self.since_first:
-                if first is None:  # no dose: not since it; an undated one: unknown
-                    undated = any(dose.may_be_taken for dose in index.pick(index.medications, self.since_first))
-                    truth = None if undated else False
-                elif date is not None and date.end < first.start:
-                    truth = False
+                truth = both((truth, index.since_first_dose(date, self.since_first)))
+            if truth is not False and self.after is not None:
+                truth = both((truth, index.long_after_onset(date, *self.after)))
             if truth is not False and self.is_current and not isinstance(fact, Condition) and self.is_over(fact, candidates, index):
                 continue
             name = min(fact.concepts & self.names)
@@ -136,7 +141,13 @@ def _symptom(context: Context, table: Mapping[str, object], key: str, wanted: bo
     label = context.label(raw)
     first = context.names(table["since_first"]) if "since_first" in table else frozenset()
     coded = any(context.terminology.recordable(name) for name in names)
-    return Symptom(label, names, Window.build(context, table), first, wanted, coded, whole_number(table, "at_least_times"))
+    times, or_recorded = whole_number(table, "at_least_times"), bool(table.get("or_recorded", False))
+    if ("after_diagnosis" in table) != ("after_diagnosis_over" in table):
+        raise PatternError("after_diagnosis: expected both after_diagnosis and after_diagnosis_over")
+    after = None
+    if "after_diagnosis" in table:
+        after = (context.names(table["after_diagnosis"]), duration(context, table["after_diagnosis_over"]))
+    return Symptom(label, names, Window.build(context, table), first, wanted, coded, times, or_recorded, after)
 
 
 def symptom(context: Context, table: Mapping[str, object]) -> Symptom:

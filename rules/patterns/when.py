@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from operator import ge, gt, le, lt
 
 from rules.facts import Record
 from rules.fhir_date import Duration, FhirDate
-from rules.patterns.base import Context, PatternError, Truth, both
+from rules.patterns.base import Context, Names, PatternError, Truth, both
 from rules.quantity import Quantity, is_unit
 
-__all__ = ["COMPARATORS", "Comparison", "Window", "duration", "number"]
+__all__ = ["COMPARATORS", "Comparison", "Window", "class_table", "duration", "in_days", "number"]
 
 TESTS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {"at_least": ge, "above": gt, "at_most": le, "below": lt}
 QUANTITY_TESTS: Mapping[str, Callable[[Quantity, Decimal, str], Truth]] = {
@@ -32,6 +33,12 @@ def duration(context: Context, value: object) -> Duration:
     raise PatternError(f'found {value!r}, expected a duration such as "14 days"')
 
 
+def in_days(length: Duration) -> Decimal:
+    """About how many days a duration has, months of the calendar counted from a new year."""
+    start = datetime(2001, 1, 1, tzinfo=UTC)
+    return Decimal((length.after(start) - start).days)
+
+
 def number(context: Context, value: object) -> Decimal:
     """Parse a number or "@setting"; raises PatternError."""
     raw = context.setting(value)
@@ -41,6 +48,12 @@ def number(context: Context, value: object) -> Decimal:
         return Decimal(str(raw))
     except InvalidOperation:
         raise PatternError(f"found {value!r}, expected a number") from None
+
+
+def class_table(context: Context, prefix: str) -> tuple[tuple[Names, object], ...]:
+    """The settings of one table, such as `tail.VS-BCELL`, as (drugs, value), in the order of the settings file."""
+    start = prefix + "."
+    return tuple((context.names(key.removeprefix(start)), value) for key, value in context.settings.items() if key.startswith(start))
 
 
 def whole_number(table: Mapping[str, object], key: str, default: int = 1) -> int:

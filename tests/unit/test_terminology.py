@@ -317,6 +317,19 @@ def test_ancestors_are_named_nearest_first(known: Terminology) -> None:
     assert known.ancestors("hypertension") == ()
 
 
+def test_the_forms_of_one_drug_are_one_drug(known: Terminology) -> None:
+    assert known.drug_of("mycophenolic-acid") == known.drug_of("mycophenolate-mofetil") == "mycophenolate-mofetil"
+    assert known.drug_of("azathioprine") == "azathioprine"
+    assert known.drug_of("VS-NSIS") == "VS-NSIS"
+
+
+def test_what_is_wider_than_a_disease_stands_above_it_and_never_beside_it(known: Terminology) -> None:
+    wider = known.wider(known.expand("VS-MMN"))
+    assert wider == {"immune-neuropathy", "neuropathy", "polyneuropathy-any", "neuromuscular-disorder"}
+    assert {"myopathy-unspecified", "myositis-unspecified"} <= known.wider(["inclusion-body-myositis"])
+    assert known.wider(["muscle-weakness", "hypertension", "VS-MMN"]) == frozenset()  # signs, and what the tree does not hold
+
+
 def test_undecided_siblings_claim_their_nearest_common_ancestor() -> None:
     tree = Taxonomy(
         [

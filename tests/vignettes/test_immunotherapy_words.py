@@ -27,6 +27,7 @@ CRISIS = {"diagnoses": ["myasthenic-crisis"]}
 MEASURED = {"labs": [{"concept": "creatinine", "value": 80, "unit": "umol/L"}, {"concept": "iga", "value": 2, "unit": "g/L"}]}
 SARCOID = {"diagnoses": ["neurosarcoidosis"]}
 TESTED = {"labs": [{"concept": "igra", "result": "negative"}], "reports": [{"concept": "biopsy", "when": "-60 days"}]}
+BOY = {"age": 5, "diagnoses": ["duchenne"]}
 LEMS = {"diagnoses": ["lambert-eaton"]}
 PARAPROTEIN = {"concept": "paraprotein-immunofixation", "answer": "paraprotein-igg"}
 
@@ -57,6 +58,8 @@ def said(rule: str, hook: str, patient: dict[str, object]) -> Finding:
         ("jmg-generalized", CHILD, "MenB) are complete: eculizumab", True),
         ("jmg-generalized", CHILD | VACCINATED, "MenB) are complete", False),
         ("jmg-generalized", CHILD | {"age": 5}, "MenB) are complete", False),
+        ("dmd-start-glucocorticoid", BOY, "Whether the patient walks is not recorded", True),
+        ("dmd-start-glucocorticoid", BOY | {"answers": ["walks-unaided"]}, "Whether the patient walks is not recorded", False),
         ("mg-crisis-urgent", CRISIS | {"age": 66}, "Aged over 65", True),
         ("mg-crisis-urgent", CRISIS | {"age": 65}, "Aged over 65", False),
         ("mg-crisis-urgent", CRISIS, "Creatinine of the last 3 months is missing: take blood and proceed", True),

@@ -245,3 +245,40 @@ def test_a_finding_is_not_since_a_dose_that_was_never_given(status: str, expecte
     """An undated one may have been given before it."""
     undated = dose("only", status, "")
     assert verdict({"symptom": "fasciculation", "since_first": "rituximab"}, finding(0, "2026-05-01"), undated) == expected
+
+
+@pytest.mark.parametrize(
+    ("started", "expected"),
+    [("2026-05-02", "absent"), ("2026-05-01", "present"), ("2026-04-30", "present"), ("", "unknown"), (None, "absent")],
+)
+def test_a_result_since_the_first_dose_is_not_from_before_it(started: str | None, expected: str) -> None:
+    ck = {"lab": "creatine-kinase", "result": "high", "since_first": "rituximab"}
+    doses = [] if started is None else [dose("only", "active", started)]
+    assert verdict(ck, result("2026-05-01"), *doses) == expected
+
+
+@pytest.mark.parametrize(
+    ("onset", "found", "expected"),
+    [
+        ("2026-09-01", "2026-10-27", "absent"),  # day 56
+        ("2026-09-01", "2026-10-28", "present"),
+        ("2026-09-01T10:00:00Z", "2026-10-27T11:00:00Z", "present"),
+        ("2026-09", "2026-10-26", "absent"),
+        ("2026-09", "2026-11-10", "unknown"),
+        ("2026-09", "2026-11-26", "present"),
+        ("2026-09-01", "2026-10", "unknown"),
+        ("2026-09-01", None, "unknown"),
+        (None, "2026-10-28", "unknown"),
+    ],
+)
+def test_a_finding_is_long_after_the_onset_of_a_disease(onset: str | None, found: str | None, expected: str) -> None:
+    code = {"coding": list(CODES.codings("gbs"))}
+    disease: dict[str, object] = {"resourceType": "Condition", "id": "gbs", "code": code, **({"onsetDateTime": onset} if onset else {})}
+    table = {"symptom": "fasciculation", "after_diagnosis": "gbs", "after_diagnosis_over": "56 days"}
+    assert verdict(table, disease, finding(0, found)) == expected
+
+
+def test_how_long_after_the_onset_is_not_said_without_the_disease_and_the_other_way_round() -> None:
+    for half in ({"after_diagnosis": "gbs"}, {"after_diagnosis_over": "56 days"}):
+        with pytest.raises(PatternError, match="expected both after_diagnosis and after_diagnosis_over"):
+            build(Context(CODES, {}, lifelong=True), {"symptom": "fasciculation", **half})
