@@ -20,11 +20,15 @@ def _therapy(concepts: frozenset[str], reading: Reading) -> frozenset[str]:
     return frozenset(name for name in concepts if name in _THERAPIES or reading.terminology.kind(name) == "medication")
 
 
-def _details(resource: Element) -> frozenset[str]:
-    """The priority of a ServiceRequest, and whether anybody said why it has its status. R4 has only an extension for that:
-    `reasonCode` is why it was ordered, and a note may be about anything."""
+def _details(resource: Element, reading: Reading) -> frozenset[str]:
+    """The priority of a ServiceRequest, and whether anybody said why it has its status. R4 has only an extension for that; a `reasonCode`
+    that names nothing we know may be such a reason too ("patient declined"), one that names a disease is why it was ordered, and a
+    note may be about anything."""
     priority = resource.get("priority")
     reasons = [item.get("valueCodeableConcept") for item in elements(resource.get("extension")) if item.get("url") == _STATUS_REASON]
+    coded = elements(resource.get("reasonCode"))
+    if not reading.concepts(coded):
+        reasons += coded
     stated = any(isinstance(reason, dict) and (reason.get("coding") or reason.get("text")) for reason in reasons)
     return frozenset({priority} if isinstance(priority, str) and priority in _PRIORITIES else ()) | ({STATUS_REASON} if stated else set())
 
@@ -67,7 +71,7 @@ def orders(resource: Element, ref: str, origin: Origin, reading: Reading) -> Ite
         end=end,
         origin=origin,
         do_not_perform=forbidden,
-        tags=_details(resource),
+        tags=_details(resource, reading),
         reasons=reasons,
         has_reason=has_reason,
         due=reading.date(resource.get("occurrenceDateTime")) or start or end,

@@ -59,7 +59,10 @@ def reasoned(reason: object, url: str = "http://hl7.org/fhir/StructureDefinition
         ("revoked", reasoned({}), "absent"),
         ("revoked", reasoned("declined"), "absent"),
         ("revoked", reasoned({"text": "patient declined"}, "http://example.org/reason"), "absent"),
-        ("revoked", {"reasonCode": [{"text": "back pain"}]}, "absent"),  # why it was ordered
+        ("revoked", {"reasonCode": [{"coding": list(CODES.codings("als"))}]}, "absent"),  # why it was ordered
+        ("revoked", {"reasonCode": [{"text": "patient declined"}]}, "present"),
+        ("revoked", {"reasonCode": [{}]}, "absent"),
+        ("active", {"reasonCode": [{"text": "patient declined"}]}, "absent"),
         ("revoked", {"note": [{"text": "spoke to the ward"}]}, "absent"),
         ("active", reasoned({"text": "urgent"}), "absent"),
         ("on-hold", reasoned({"text": "away"}), "absent"),
