@@ -15,8 +15,8 @@ from rules.patterns.when import class_table, duration, in_days
 
 __all__ = ["Trials"]
 
-ONE_COURSE = timedelta(days=7)
-"""What is given within a week is one course."""
+ONE_COURSE = timedelta(days=30)
+"""What is given within 30 days is one course: `ivig-risk-check` of the specification calls no course fresh that long after one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,8 @@ def immunoglobulin(start: str | None, end: str | None = None, why: str = "ineffe
     [
         ([immunoglobulin("2026-05-01", "2026-05-02")], "unknown"),
         ([immunoglobulin("2026-05-01", "2026-05-05"), *(infusion(f"2026-05-0{day}") for day in range(1, 6))], "unknown"),  # one course
-        ([immunoglobulin("2026-05-01"), infusion("2026-05-01"), infusion("2026-05-07")], "unknown"),
-        ([immunoglobulin("2026-05-01"), infusion("2026-05-01"), infusion("2026-05-08")], "present"),
+        ([immunoglobulin("2026-05-01"), infusion("2026-05-01"), infusion("2026-05-30")], "unknown"),
+        ([immunoglobulin("2026-05-01"), infusion("2026-05-01"), infusion("2026-05-31")], "present"),
         ([immunoglobulin("2026-05-01", "2026-05-02"), order("immunoglobulin-g", "completed", "2026-03-20", "2026-03-21")], "present"),
         ([immunoglobulin("2026-05-01", "2026-05-02"), infusion("2026-07-01")], "unknown"),  # later: no part of what failed
         ([immunoglobulin("2026-05-01", "2026-05-02"), immunoglobulin("2026-06-01", "2026-06-02")], "present"),
