@@ -17,7 +17,9 @@ from rules.fhir_date import FhirDate
 from rules.quantity import Quantity
 
 __all__ = [
+    "NEVER",
     "STATUS_REASON",
+    "UNREADABLE",
     "Allergy",
     "Condition",
     "Event",
@@ -91,6 +93,10 @@ class Condition:
 
 STATUS_REASON = "status-reason"
 """Tag of an order that states why it has its status (extension request-statusReason)."""
+NEVER = frozenset({"refuted", "entered-in-error"})
+"""Verification statuses with which a Condition or an AllergyIntolerance says nothing."""
+UNREADABLE = "unreadable"
+"""A status or intent that is none of the codes of its type."""
 NEVER_GIVEN = frozenset({"cancelled", "declined", "draft", "not-done", "not-taken", "preparation"})
 """Statuses of medication resources in which no dose was given; `cancelled` is "withdrawn before any administrations have occurred"
 (https://hl7.org/fhir/R4/codesystem-medicationrequest-status.html)."""
@@ -224,9 +230,9 @@ class Allergy:
     @property
     def counts(self) -> bool | None:
         """Whether it is active, and neither refuted nor entered in error; None when its clinical status cannot be read."""
-        if self.verification in {"refuted", "entered-in-error"}:
+        if self.verification in NEVER:
             return False
-        return None if self.clinical == "unreadable" else self.clinical in {None, "active"}
+        return None if self.clinical == UNREADABLE else self.clinical in {None, "active"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from rules.extract.reading import UNREADABLE, Element, Reading, elements, says_something
+from rules.extract.reading import Element, Reading, elements, says_something
 from rules.extract.unmapped import in_conditions
-from rules.facts import Allergy, Condition, Origin, Relative
+from rules.facts import NEVER, UNREADABLE, Allergy, Condition, Origin, Relative
 from rules.fhir_date import Duration, FhirDate
 from rules.quantity import number
 
@@ -16,7 +16,6 @@ __all__ = ["allergies", "conditions", "relatives"]
 
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
 _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
-_NEVER = frozenset({"refuted", "entered-in-error"})
 _SEVERITIES = frozenset({"mild", "moderate", "severe"})
 _CERTAINTY = "http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
 _CERTAINTIES: Mapping[str, tuple[str, str | None]] = {
@@ -36,7 +35,7 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     if concepts:
         by_code, clinical_by_code = _certainty(resource.get("code"))
         verification, clinical = verification or by_code, clinical or clinical_by_code
-    if not says_something(code) and verification not in _NEVER:
+    if not says_something(code) and verification not in NEVER:
         reading.masked(resource)  # it could be any disease
     if verification == "refuted":
         concepts -= reading.terminology.added_concepts(code)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from rules.extract.statuses import INTENTS, STATUSES
-from rules.facts import Origin, Unmapped
+from rules.facts import UNREADABLE, Origin, Unmapped
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, is_unit, number
 from rules.terminology import Terminology
@@ -20,7 +20,6 @@ __all__ = [
     "MODIFIED",
     "MOST_PARTS",
     "NAMELESS",
-    "UNREADABLE",
     "Element",
     "Input",
     "Known",
@@ -39,7 +38,6 @@ Element: TypeAlias = dict[str, object]
 
 MOST_PARTS = 500  # facts of one resource; a large panel has 100 components
 NAMELESS = "?"
-UNREADABLE = "unreadable"
 MALFORMED = "a resource of this type could not be read"
 MASKED = "an entry does not say what it is"
 MODIFIED = "a resource carries a modifier extension this service does not know"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from rules.facts import Condition, Presence
+from rules.facts import NEVER, Condition, Presence
 from rules.fhir_date import Duration, FhirDate, reached
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, both, gaps, negate, nothing_found
 from rules.patterns.episodes import far_apart
-from rules.patterns.index import NEVER, RecordIndex
+from rules.patterns.index import RecordIndex
 from rules.patterns.when import duration
 
 __all__ = ["CONDITION_QUALIFIERS", "DIAGNOSIS_QUALIFIERS", "condition", "diagnosis", "diagnosis_any", "diagnosis_ever"]

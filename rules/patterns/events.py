@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from rules.extract.reading import UNREADABLE
 from rules.extract.statuses import STATUSES
-from rules.facts import STATUS_REASON, Event, Observation, Origin, Presence, Record
+from rules.facts import STATUS_REASON, UNREADABLE, Event, Observation, Origin, Presence, Record
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found

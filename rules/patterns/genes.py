@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rules.extract.reading import UNREADABLE
-from rules.facts import Observation, Presence
+from rules.facts import UNREADABLE, Observation, Presence
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps
 from rules.patterns.index import MAYBE_FINAL, RecordIndex

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from rules.extract.reading import UNREADABLE
-from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
+from rules.facts import NEVER, UNREADABLE, Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.fhir_date import Duration, FhirDate, reached
 
 if TYPE_CHECKING:
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
     from rules.patterns.therapy import Courses
     from rules.patterns.when import Window
 
-__all__ = ["FINAL", "MAYBE_FINAL", "NEVER", "NO", "REPORTED", "RecordIndex"]
+__all__ = ["FINAL", "MAYBE_FINAL", "NO", "REPORTED", "RecordIndex"]
 
 FINAL = frozenset({"final", "amended", "corrected"})
 MAYBE_FINAL = FINAL | {UNREADABLE}
-NEVER = frozenset({"refuted", "entered-in-error"})
 NO = frozenset({"negative", "no", "absent"})
 REPORTED = FINAL | {"appended"}
 T = TypeVar("T", Condition, Medication, Observation, Event, Allergy, Relative)

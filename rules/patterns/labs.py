@@ -12,8 +12,7 @@ from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from rules.calculators import CALCULATORS
-from rules.extract.reading import UNREADABLE
-from rules.facts import Event, Observation, Presence
+from rules.facts import UNREADABLE, Event, Observation, Presence
 from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, any_of, both, from_bool, gaps

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rules.extract.reading import UNREADABLE
-from rules.facts import Condition, Event, Observation, Presence
+from rules.facts import NEVER, UNREADABLE, Condition, Event, Observation, Presence
 from rules.fhir_date import Duration
 from rules.findings import NotChecked
 from rules.patterns.base import Context, Names, PatternError, Support, Truth, Verdict, any_of, both, gaps, nothing_found
 from rules.patterns.diagnosis import ACTIVE, ANSWERED, YES, clinical_of
-from rules.patterns.index import FINAL, NEVER, NO, RecordIndex
+from rules.patterns.index import FINAL, NO, RecordIndex
 from rules.patterns.when import Window, duration, whole_number
 
 __all__ = ["SYMPTOM_QUALIFIERS", "no_symptom", "symptom"]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from rules.extract.reading import UNREADABLE
-from rules.facts import Medication, Origin
+from rules.facts import UNREADABLE, Medication, Origin
 from rules.fhir_date import Duration
 from rules.patterns.base import Names, Truth, any_of, both
 from rules.patterns.index import RecordIndex
