@@ -116,7 +116,7 @@ def many(knowledge: Knowledge, times: int) -> Evaluator:
     compiled = compile_rules(rules, knowledge.terminology)
     if compiled.problems:
         raise RuntimeError(f"the copies do not compile: {compiled.problems[0]}")
-    matcher = Matcher(compiled.leaves, copier.patterns)
+    matcher = Matcher(compiled.leaves, copier.patterns, rules, compiled.producers)
     typical = typical_facts(load_typical(HERE / "typical.toml"), matcher, knowledge.terminology)
     engine = build_engine("checked", compiled.program, typical=typical)
     return Evaluator(rules, compiled, matcher, knowledge.terminology, engine, knowledge.site.budgets, knowledge.site.unasked)

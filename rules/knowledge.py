@@ -61,7 +61,7 @@ class Knowledge:
         self.site = site
         self.patterns = patterns
         self.compiled = compiled
-        matcher = Matcher(compiled.leaves, patterns)
+        matcher = Matcher(compiled.leaves, patterns, acting, compiled.producers)
         self.engine = build_engine(engine, compiled.program, watchdog, typical_facts(typical, matcher, terminology))
         self.evaluator = Evaluator(rules, compiled, matcher, terminology, self.engine, site.budgets, site.unasked)
         self._by_id = {rule.id: rule for rule in every}

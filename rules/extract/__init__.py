@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Final, TypeAlias
+from operator import attrgetter
+from typing import Final, TypeAlias, TypeVar, cast
 
 from rules.extract import answer, condition, event, medication, observation, order, plan
 from rules.extract.patient import agreed, person
-from rules.extract.reading import MOST_PARTS, Element, Input, Known, Reading, has_fhir_id, reference_of
+from rules.extract.reading import MOST_PARTS, Element, Input, Known, Reading, reference_of
 from rules.facts import Allergy, Condition, Event, Medication, Observation, Origin, Record, Relative
 from rules.terminology import Terminology
 
@@ -24,6 +25,8 @@ CROWDED: Final = "one resource has more parts than this service reads"
 LOST: Final = "what the hook asks about could not be read"
 
 _Fact: TypeAlias = Condition | Medication | Observation | Event | Allergy | Relative
+_F = TypeVar("_F")
+_REF: Final = attrgetter("ref")
 
 _READERS: Final[Mapping[str, Callable[[Element, str, Origin, Reading], Iterable[_Fact]]]] = {
     "AllergyIntolerance": condition.allergies,
@@ -102,27 +105,33 @@ def extract(
             facts.extend(found[:MOST_PARTS])
         elif kind in _UNREADABLE and reading.order is not None:
             reading.lost.add(reading.order)
-    facts.sort(key=lambda fact: fact.ref)
+    by_kind: dict[type, list[_Fact]] = {}
+    for fact in sorted(facts, key=_REF):
+        by_kind.setdefault(type(fact), []).append(fact)
     return Record(
         as_of=as_of,
         hook=hook,
         person=who,
-        conditions=tuple(fact for fact in facts if isinstance(fact, Condition)),
-        medications=tuple(fact for fact in facts if isinstance(fact, Medication)),
-        observations=tuple(fact for fact in facts if isinstance(fact, Observation)),
-        events=tuple(fact for fact in facts if isinstance(fact, Event)),
-        allergies=tuple(fact for fact in facts if isinstance(fact, Allergy)),
-        relatives=tuple(fact for fact in facts if isinstance(fact, Relative)),
+        conditions=_of(by_kind, Condition),
+        medications=_of(by_kind, Medication),
+        observations=_of(by_kind, Observation),
+        events=_of(by_kind, Event),
+        allergies=_of(by_kind, Allergy),
+        relatives=_of(by_kind, Relative),
         unread=reading.unread,
         lost=tuple(sorted(kind for _, kind in reading.lost)),
         unmapped=tuple(sorted(reading.unmapped)),
     )
 
 
+def _of(facts: Mapping[type, list[_Fact]], kind: type[_F]) -> tuple[_F, ...]:
+    return cast("tuple[_F, ...]", tuple(facts.get(kind, ())))
+
+
 def _is_mistaken(resource: Element) -> bool:
     """Whether it was entered in error and says nothing at all. Of a Condition and an AllergyIntolerance that is `verificationStatus`,
     for which rules may ask."""
-    return MISTAKEN in (resource.get("status"), resource.get("lifecycleStatus"))
+    return resource.get("status") == MISTAKEN or resource.get("lifecycleStatus") == MISTAKEN
 
 
 def _distinct(resources: Iterable[Input]) -> list[Known]:
@@ -133,8 +142,8 @@ def _distinct(resources: Iterable[Input]) -> list[Known]:
         resource = item.resource
         if not isinstance(resource, dict):
             continue
-        ref = reference_of(resource)
-        is_one = has_fhir_id(resource) and item.origin is Origin.RECORD and resource.get("resourceType") != "Patient"
+        ref, is_named = reference_of(resource)
+        is_one = is_named and item.origin is Origin.RECORD and resource.get("resourceType") != "Patient"
         key: object = ref if is_one else place
         meta = resource.get("meta")
         updated = meta.get("lastUpdated") if isinstance(meta, dict) else None

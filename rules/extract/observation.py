@@ -49,11 +49,10 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
 
 def _is_of_another(resource: Element, reading: Reading) -> bool:
     """Whether `focus` says that a person other than the subject was observed: a donor, a fetus, a parent (R4 10.1.3)."""
-    own = _id(resource.get("subject"))
     for focus in elements(resource.get("focus")):
         found = reading.resolve(focus, resource)
         kind = found.get("resourceType") if found is not None else (target_of(focus) or str(focus.get("type"))).split("/")[0]
-        if kind == "RelatedPerson" or (kind == "Patient" and _id(focus) != own):
+        if kind == "RelatedPerson" or (kind == "Patient" and _id(focus) != _id(resource.get("subject"))):
             return True
     return False
 
@@ -113,7 +112,7 @@ def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Rea
     elif "valueDateTime" in resource:
         date = reading.date(resource["valueDateTime"])
     value = reading.terminology.on_scale(value, concepts) if value is not None else None
-    interpretation = frozenset(_interpretation(resource.get("interpretation"), reading))
+    interpretation = frozenset(_interpretation(resource["interpretation"], reading)) if "interpretation" in resource else frozenset[str]()
     low, high = _range(resource.get("referenceRange"), value, concepts, reading)
     return Observation(
         ref,

@@ -27,7 +27,6 @@ __all__ = [
     "elements",
     "first",
     "flag",
-    "has_fhir_id",
     "is_codeable",
     "reference_of",
     "says_something",
@@ -47,6 +46,7 @@ _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 _TARGET = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{2,40}/[^/?#\s]{1,256})(?:/_history/[^/?#\s]{1,256})?", re.DOTALL)
 _NEVER_IN_NAMES = frozenset("/?#")
 _COMPARATORS = frozenset({"", "<", "<=", ">=", ">"})
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class Reading:
 
     def concepts(self, *codeables: object) -> frozenset[str]:
         """The concepts of CodeableConcepts or of lists of them."""
-        found: frozenset[str] = frozenset()
+        found = _NOTHING
         for codeable in codeables:
             if codeable is None:
                 continue
@@ -202,7 +202,7 @@ class Reading:
     def answers(self, codeable: object) -> frozenset[str]:
         """Our words for a coded answer or a list of them, and for a `text` that is exactly one of the words."""
         if codeable is None:
-            return frozenset()
+            return _NOTHING
         found: set[str] = set()
         for item in codeable if isinstance(codeable, list) else (codeable,):
             known = self.terminology.answers(item)
@@ -226,8 +226,8 @@ class Reading:
         if value is None:
             return None
         codings = elements(value.get("coding")) if isinstance(value, dict) else []
-        codes = {coding.get("code") for coding in codings if isinstance(coding.get("code"), str)} & allowed
-        return str(codes.pop()) if len(codes) == 1 else UNREADABLE
+        codes = {code for coding in codings if isinstance(code := coding.get("code"), str) and code in allowed}
+        return codes.pop() if len(codes) == 1 else UNREADABLE
 
     # -- references
 
@@ -255,7 +255,7 @@ class Reading:
 
     def referred(self, references: object, within: Element) -> frozenset[str]:
         """The concepts (element `code`) of the resources referred to."""
-        found: frozenset[str] = frozenset()
+        found = _NOTHING
         for reference in elements(references):
             target = self.resolve(reference, within)
             if target is not None:
@@ -303,22 +303,23 @@ def is_codeable(value: object) -> bool:
     if not isinstance(value, dict) or "concept" in value or "reference" in value:
         return False
     codings = value.get("coding")
-    return codings is None or (
-        isinstance(codings, list)
-        and all(
-            isinstance(coding, dict) and isinstance(coding.get("code", ""), str) and isinstance(coding.get("system", ""), str)
-            for coding in codings
-        )
-    )
+    if codings is None:
+        return True
+    if not isinstance(codings, list):
+        return False
+    for coding in codings:
+        if not (isinstance(coding, dict) and isinstance(coding.get("code", ""), str) and isinstance(coding.get("system", ""), str)):
+            return False
+    return True
 
 
 def says_something(value: object) -> bool:
     """Whether a CodeableConcept has a code or words, or a Reference has words."""
     if not isinstance(value, dict):
         return False
-    return any(value.get(name) for name in ("text", "display")) or any(
-        coding.get("code") or coding.get("display") for coding in elements(value.get("coding"))
-    )
+    if value.get("text") or value.get("display"):
+        return True
+    return any(coding.get("code") or coding.get("display") for coding in elements(value.get("coding")))
 
 
 def _code(value: object, allowed: frozenset[str]) -> str | None:
@@ -327,17 +328,16 @@ def _code(value: object, allowed: frozenset[str]) -> str | None:
     return value if isinstance(value, str) and value in allowed else UNREADABLE
 
 
-def reference_of(resource: Element) -> str:
-    """Type/id with the id as it was sent, longer than FHIR allows too; "?" stands for one that is missing or that no reference can hold."""
+def reference_of(resource: Element) -> tuple[str, bool]:
+    """Type/id with the id as it was sent, longer than FHIR allows too, "?" for one that is missing or that no reference can hold; and
+    whether it is an id as FHIR defines it (R4 2.24.0.1), which no other resource of its type has."""
     name = resource.get("id")
-    can_be_named = isinstance(name, str) and name and name.isprintable() and not _NEVER_IN_NAMES.intersection(name)
-    return f"{resource.get('resourceType')}/{name if can_be_named else NAMELESS}"
-
-
-def has_fhir_id(resource: Element) -> bool:
-    """Whether it has an id as FHIR defines it (R4 2.24.0.1), which no other resource of its type has."""
-    name = resource.get("id")
-    return isinstance(name, str) and _ID.fullmatch(name) is not None
+    if isinstance(name, str):
+        if _ID.fullmatch(name):
+            return f"{resource.get('resourceType')}/{name}", True
+        if name and name.isprintable() and not _NEVER_IN_NAMES.intersection(name):
+            return f"{resource.get('resourceType')}/{name}", False
+    return f"{resource.get('resourceType')}/{NAMELESS}", False
 
 
 def target_of(reference: object) -> str | None:
