@@ -42,13 +42,14 @@ class Reach:
         """By rule: the conditions that it asks."""
         for rule in rules:
             self._add(rule)
+        self._watched = frozenset(self._watching)
 
     def needed(self, touched: Set[int]) -> Set[int]:
         """The conditions worth judging when the record touches these; it may name others that are not touched."""
         needed = set(self._always)
         reached: set[int] = set()
-        for number in touched:
-            for rule, gates in self._watching.get(number, ()):
+        for number in self._watched & touched:
+            for rule, gates in self._watching[number]:
                 if rule not in reached and not any(gate.isdisjoint(touched) for gate in gates):
                     reached.add(rule)
                     needed |= self._asks[rule]

@@ -151,6 +151,8 @@ class Speaker:
                         undecided = undecided or Reasons()
                         self.explainer.gaps(branch.unless[number], world, undecided)
                 continue
+            if branch.unknown == "silent" and not world.record.unread:
+                continue  # nobody is told what is missing
             gaps = Reasons()
             self.explainer.gaps(branch.include, world, gaps)
             unread = any(gap.type in world.record.unread for gap in gaps.missing)

@@ -173,7 +173,8 @@ class Terminology:
 
         Codings that name diseases which exclude each other claim only what stands above them all.
         """
-        found, claims = _NONE, list[frozenset[str]]()
+        found = _NONE
+        claims: list[frozenset[str]] = []
         for system, code in _codings(codeable):
             concepts = self.concepts(system, code)
             if concepts and concepts not in claims:

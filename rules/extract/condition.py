@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from rules.extract.reading import Element, Reading, elements, says_something
+from rules.extract.reading import NOTHING, Element, Reading, elements, says_something
 from rules.extract.unmapped import in_conditions
 from rules.facts import NEVER, UNREADABLE, Allergy, Condition, Origin, Relative
 from rules.fhir_date import Duration, FhirDate
@@ -30,13 +30,14 @@ def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) ->
     code = reading.codeable(resource, "code")
     concepts, disputed = reading.terminology.agreed(code)
     reading.unmapped.update(in_conditions(code, reading.terminology))
-    clinical = reading.coded_status(resource, "clinicalStatus", _CLINICAL)
+    if not concepts:
+        if not says_something(code) and reading.coded_status(resource, "verificationStatus", _VERIFICATION) not in NEVER:
+            reading.masked(resource)  # it could be any disease
+        return
     verification = reading.coded_status(resource, "verificationStatus", _VERIFICATION)
-    if concepts:
-        by_code, clinical_by_code = _certainty(resource.get("code"))
-        verification, clinical = verification or by_code, clinical or clinical_by_code
-    if not says_something(code) and verification not in NEVER:
-        reading.masked(resource)  # it could be any disease
+    clinical = reading.coded_status(resource, "clinicalStatus", _CLINICAL)
+    by_code, clinical_by_code = _certainty(code)
+    verification, clinical = verification or by_code, clinical or clinical_by_code
     if verification == "refuted":
         concepts -= reading.terminology.added_concepts(code)
     if concepts:
@@ -96,7 +97,7 @@ def allergies(resource: Element, ref: str, _origin: Origin, reading: Reading) ->
     manifestations = [one for reaction in reactions for one in elements(reaction.get("manifestation"))]
     substances = [resource.get("code"), *(reaction.get("substance") for reaction in reactions)]
     concepts = reading.concepts(reading.codeable(resource, "code"), *substances[1:])
-    named = frozenset[str]() if concepts else reading.terminology.drugs_named(substances)
+    named = NOTHING if concepts else reading.terminology.drugs_named(substances)
     if concepts or named:
         yield Allergy(
             ref,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from rules.extract.dosage import Course, Strength, course
-from rules.extract.reading import Element, Reading, elements, flag, is_codeable, says_something, target_of
+from rules.extract.reading import NOTHING, Element, Reading, elements, flag, is_codeable, says_something, target_of
 from rules.extract.unmapped import in_medications
 from rules.facts import Medication, Origin
 from rules.fhir_date import FhirDate
@@ -167,7 +167,7 @@ def _product(resource: Element, reading: Reading) -> _Product | None:
         if len(ingredients) == 1:
             strength = _strength(ingredients[0].get("strength"), reading)
     concepts = reading.concepts(*codeables)
-    named = frozenset[str]() if concepts else reading.terminology.drugs_named([*codeables, reference])
+    named = NOTHING if concepts else reading.terminology.drugs_named([*codeables, reference])
     reading.unmapped.update(in_medications(codeables, reading.terminology, named=bool(named)))
     if not concepts and not named:
         elsewhere = reference is not None and target is None

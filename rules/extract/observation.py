@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from rules.extract.reading import MOST_PARTS, Element, Reading, elements, flag, target_of
+from rules.extract.reading import MOST_PARTS, NOTHING, Element, Reading, elements, flag, target_of
 from rules.facts import Observation, Origin
 from rules.fhir_date import FhirDate
 from rules.quantity import Quantity, number
@@ -15,6 +15,7 @@ from rules.quantity import Quantity, number
 __all__ = ["observations"]
 
 _DENIED = frozenset({"NEG", "ND", "NR", "N"})
+_NO = frozenset({"no", "absent", "negative"})
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 
 
@@ -65,7 +66,7 @@ def _id(reference: object) -> str | None:
 
 def _of_denied(fact: Observation, code: object, reading: Reading) -> Observation:
     """A finding that is denied says nothing about what only a site's release puts above its code."""
-    if fact.truth is not False and not fact.interpretation & _DENIED and not fact.answers & {"no", "absent", "negative"}:
+    if fact.truth is not False and _DENIED.isdisjoint(fact.interpretation) and _NO.isdisjoint(fact.answers):
         return fact
     return replace(fact, concepts=fact.concepts - reading.terminology.added_concepts(code))
 
@@ -92,8 +93,7 @@ class Shared(NamedTuple):
 
 def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Reading, shared: Shared) -> Observation:
     """The value, interpretation and reference range of an Observation or a component."""
-    value, truth, answers, date = None, None, frozenset[str](), None
-    raw = [name for name in resource if name.startswith("value") and resource[name] is not None]
+    value, truth, answers, date = None, None, NOTHING, None
     if "valueQuantity" in resource:
         value = reading.quantity(resource["valueQuantity"], concepts)
         answers = frozenset({"below-detection"}) if value is not None and value.comparator == "<" else answers
@@ -112,7 +112,7 @@ def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Rea
     elif "valueDateTime" in resource:
         date = reading.date(resource["valueDateTime"])
     value = reading.terminology.on_scale(value, concepts) if value is not None else None
-    interpretation = frozenset(_interpretation(resource["interpretation"], reading)) if "interpretation" in resource else frozenset[str]()
+    interpretation = frozenset(_interpretation(resource["interpretation"], reading)) if "interpretation" in resource else NOTHING
     low, high = _range(resource.get("referenceRange"), value, concepts, reading)
     return Observation(
         ref,
@@ -128,7 +128,7 @@ def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Rea
         interpretation=interpretation,
         low=low,
         high=high,
-        valued=bool(raw) or bool(interpretation),
+        valued=bool(interpretation) or any(raw is not None and name.startswith("value") for name, raw in resource.items()),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from rules.extract.statuses import INTENTS, STATUSES
 from rules.facts import UNREADABLE, Origin, Unmapped
@@ -20,6 +20,7 @@ __all__ = [
     "MODIFIED",
     "MOST_PARTS",
     "NAMELESS",
+    "NOTHING",
     "Element",
     "Input",
     "Known",
@@ -37,6 +38,7 @@ Element: TypeAlias = dict[str, object]
 
 MOST_PARTS = 500  # facts of one resource; a large panel has 100 components
 NAMELESS = "?"
+NOTHING: Final[frozenset[str]] = frozenset()
 MALFORMED = "a resource of this type could not be read"
 MASKED = "an entry does not say what it is"
 MODIFIED = "a resource carries a modifier extension this service does not know"
@@ -46,7 +48,6 @@ _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 _TARGET = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{2,40}/[^/?#\s]{1,256})(?:/_history/[^/?#\s]{1,256})?", re.DOTALL)
 _NEVER_IN_NAMES = frozenset("/?#")
 _COMPARATORS = frozenset({"", "<", "<=", ">=", ">"})
-_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,7 @@ class Input:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """An Input that is a JSON object, with its reference."""
 
     ref: str
@@ -189,7 +189,7 @@ class Reading:
 
     def concepts(self, *codeables: object) -> frozenset[str]:
         """The concepts of CodeableConcepts or of lists of them."""
-        found = _NOTHING
+        found = NOTHING
         for codeable in codeables:
             if codeable is None:
                 continue
@@ -202,7 +202,7 @@ class Reading:
     def answers(self, codeable: object) -> frozenset[str]:
         """Our words for a coded answer or a list of them, and for a `text` that is exactly one of the words."""
         if codeable is None:
-            return _NOTHING
+            return NOTHING
         found: set[str] = set()
         for item in codeable if isinstance(codeable, list) else (codeable,):
             known = self.terminology.answers(item)
@@ -255,7 +255,7 @@ class Reading:
 
     def referred(self, references: object, within: Element) -> frozenset[str]:
         """The concepts (element `code`) of the resources referred to."""
-        found = _NOTHING
+        found = NOTHING
         for reference in elements(references):
             target = self.resolve(reference, within)
             if target is not None:

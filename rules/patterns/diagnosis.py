@@ -109,7 +109,8 @@ class Diagnosis:
 
     def dated(self, fact: Condition, index: RecordIndex) -> Truth:
         """Do the date qualifiers hold?"""
-        record, tests = index.record, list[Truth]()
+        record = index.record
+        tests: list[Truth] = []
         onset = fact.onset or fact.recorded
         if self.onset_within:
             tests.append(None if onset is None else onset.within(record.as_of, self.onset_within))

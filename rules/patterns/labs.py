@@ -79,8 +79,10 @@ def series(index: RecordIndex, names: Names) -> tuple[Observation, ...]:
 
 def _understood(fact: Observation) -> Observation:
     """The result; one whose status cannot be read as a result that says nothing."""
+    if fact.status in FINAL:
+        return fact
     nothing = frozenset[str]()
-    return fact if fact.status in FINAL else replace(fact, value=None, truth=None, date=None, answers=nothing, interpretation=nothing)
+    return replace(fact, value=None, truth=None, date=None, answers=nothing, interpretation=nothing)
 
 
 def newest(facts: Iterable[D]) -> list[D]:
