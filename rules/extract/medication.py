@@ -16,6 +16,9 @@ from rules.quantity import number
 
 __all__ = ["administrations", "dispenses", "requests", "statements"]
 
+DAY = timedelta(days=1)
+"""An administration that is over in a day is one dose, though it has a period: an infusion of some hours, also over midnight."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Product:
@@ -115,7 +118,7 @@ def administrations(resource: Element, ref: str, origin: Origin, reading: Readin
         start=start,
         end=end,
         mg_per_day=dose.value if dose is not None else None,
-        single=start is not None and "effectiveDateTime" in resource,
+        single=start is not None and ("effectiveDateTime" in resource or (end is not None and end.end - start.start <= DAY)),
         reasons=reasons,
         has_reason=has_reason,
         status_reasons=_why(resource.get("statusReason"), reading),

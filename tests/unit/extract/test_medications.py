@@ -556,6 +556,19 @@ def test_a_statement_has_its_effective_time(read: Read) -> None:
     [
         ({"effectiveDateTime": "2026-11-01T08:00:00Z"}, "2026-11-01T08:00:00Z", "None", True),
         ({"effectivePeriod": {"start": "2026-11-01", "end": "2026-11-02"}}, "2026-11-01", "2026-11-02", False),
+        ({"effectivePeriod": {"start": "2026-11-01", "end": "2026-11-01"}}, "2026-11-01", "2026-11-01", True),
+        (
+            {"effectivePeriod": {"start": "2026-11-01T22:00:00Z", "end": "2026-11-02T04:00:00Z"}},
+            "2026-11-01T22:00:00Z",
+            "2026-11-02T04:00:00Z",
+            True,
+        ),
+        (
+            {"effectivePeriod": {"start": "2026-11-01T08:00:00Z", "end": "2026-11-02T09:00:00Z"}},
+            "2026-11-01T08:00:00Z",
+            "2026-11-02T09:00:00Z",
+            False,
+        ),
         ({"effectiveDateTime": 5}, "None", "None", False),
         ({}, "None", "None", False),
     ],
