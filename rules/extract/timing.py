@@ -32,6 +32,8 @@ _TIMES: Final[Mapping[str, Decimal]] = {
     "WK": Decimal(1) / 7,
 }
 _UNITS: Final = frozenset({"s", "min", "h", "d", "wk", "mo", "a"})
+# What of Timing.repeat says how often. Bounds apply over a code and are not part of it (R4 2.24.0.14, Timing.code).
+_HOW_OFTEN: Final = ("frequency", "frequencyMax", "period", "periodMax", "periodUnit", "dayOfWeek", "timeOfDay", "when")
 _WEEK: Final = Decimal(7)
 
 
@@ -63,7 +65,7 @@ def is_single(item: Element) -> bool:
 def times_a_day(item: Element) -> Decimal | None:
     """Doses a day; None when the timing does not say it in a form that can be relied on."""
     repeat = repeat_of(item)
-    if not repeat:
+    if not any(repeat.get(name) for name in _HOW_OFTEN):
         codings = elements(first([_timing(item).get("code")]).get("coding"))
         codes = {_TIMES[code] for coding in codings if isinstance(code := coding.get("code"), str) and code in _TIMES}
         return codes.pop() if len(codes) == 1 else None

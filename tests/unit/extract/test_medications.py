@@ -23,6 +23,11 @@ def daily(amount: object = None, *, repeat: object = None, **more: object) -> Js
     }
 
 
+def coded(code: str, repeat: object) -> Json:
+    """20 mg as often as a timing code of FHIR says, with something beside it."""
+    return daily(timing={"code": cc((HL7 + "v3-GTSAbbreviation", code)), "repeat": repeat})
+
+
 def request(read: Read, *extra: object, **content: object) -> Medication:
     (found,) = read(resource("MedicationRequest", "m", **{"medicationCodeableConcept": cc(PREDNISONE), **content}), *extra).medications
     return found
@@ -87,6 +92,8 @@ def test_do_not_perform_is_kept_and_an_unreadable_one_makes_the_type_unread(read
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon"]}), "2"),
         (daily(quantity(14, "mg"), repeat={"dayOfWeek": ["mon", "thu"], "frequency": 1, "period": 1, "periodUnit": "wk"}), "4"),
         ({"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "BID"))}, "doseAndRate": [{"doseQuantity": quantity(5, "mg")}]}, "10"),
+        (coded("BID", {"boundsDuration": quantity(28, "d")}), "40"),
+        (coded("QOD", {"boundsPeriod": {"start": "2026-11-22"}}), "10"),
         (daily(doseAndRate=[{"doseRange": {"high": quantity(30, "mg")}}]), "30"),
         (daily(repeat={"dayOfWeek": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "20"),
         (daily(repeat={"dayOfWeek": [], "frequency": 1, "period": 1, "periodUnit": "d"}), "20"),
@@ -115,6 +122,8 @@ def test_a_structured_dose_gives_milligrams_a_day(read: Read, instruction: Json,
         daily(quantity("20", "mg")),
         daily(5),
         daily(repeat={"frequency": 1}),
+        daily(repeat={"boundsDuration": quantity(28, "d")}),
+        coded("BID", {"frequency": 1}),
         daily(repeat={"frequency": 3, "when": []}),
         daily(repeat={"frequency": 0, "period": 0, "periodUnit": "d"}),
         daily(repeat={"frequency": 0, "period": 1, "periodUnit": "d"}),
@@ -176,6 +185,9 @@ def on(*weekdays: str) -> Json:
         ([daily(repeat={"frequency": 1, "period": 1, "periodUnit": "d", "boundsDuration": quantity(1, "d")})], 1),
         ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "QD"))}}], 7),
         ([{"timing": {"code": cc((HL7 + "v3-GTSAbbreviation", "WK"))}}], 1),
+        ([coded("QD", {"boundsPeriod": {"start": "2026-11-22"}})], 7),
+        ([coded("WK", {"boundsDuration": quantity(84, "d")})], 1),
+        ([coded("QD", {"count": 30})], 7),
     ],
 )
 def test_on_how_many_days_of_a_week_a_drug_is_taken(read: Read, instructions: list[Json], days: Decimal) -> None:
