@@ -101,3 +101,22 @@ def test_a_card_says_why_something_is_held_back_and_only_what_holds(rule: str, p
 )
 def test_a_title_names_what_holds_for_this_patient(rule: str, hook: str, patient: dict[str, object], title: str) -> None:
     assert title in said(rule, hook, patient).summary
+
+
+@pytest.mark.parametrize(
+    ("rule", "hook", "patient"),
+    [
+        ("teratogen-wocbp", "order-sign", {"gender": "unknown", "drafts": ["methotrexate"]}),
+        ("pjp-prophylaxis", "order-select", {"drafts": ["prednisone"]}),
+        ("is-active-infection-block", "order-sign", {"diagnoses": [SEPSIS], "drafts": ["prednisone"]}),
+        (
+            "ddi-aza-xanthine-oxidase",
+            "order-sign",
+            {"drafts": ["allopurinol"], "medications": [{"concept": "azathioprine", "status": "unknown"}]},
+        ),
+    ],
+)
+def test_what_is_not_known_is_a_question(rule: str, hook: str, patient: dict[str, object]) -> None:
+    found = said(rule, hook, patient)
+    assert found.asks
+    assert "?" in found.summary
