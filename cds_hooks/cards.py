@@ -190,6 +190,8 @@ class Renderer:
         _section(lines, "Evidence", [_strength(", ".join(names), *how) for how, names in sources.items()])
         if any(finding.provisional for finding in findings):
             lines.append("Rests on a diagnosis that is not confirmed.")
+        if any(finding.unstated for finding in findings):
+            lines.append("Rests on a diagnosis whose record does not say whether it is confirmed: it is taken as confirmed.")
         if any(not finding.reviewed_by for finding in findings):
             lines.append("Not yet clinically reviewed.")
         lines.append("A proposal: the clinician decides.")

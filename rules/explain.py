@@ -144,6 +144,10 @@ class Explainer:
         """Does `node` hold only thanks to a diagnosis that is provisional or unconfirmed?"""
         return self._only(node, world, _is_provisional)
 
+    def unstated(self, node: Node, world: World) -> bool:
+        """Does `node` hold only thanks to a diagnosis that does not say whether it is confirmed?"""
+        return self._only(node, world, _is_unstated)
+
     def by_name(self, node: Node, world: World) -> bool:
         """Does `node` hold only thanks to a drug recognised by its name?"""
         return self._only(node, world, _is_by_name)
@@ -202,6 +206,10 @@ def _worth_telling(gaps: Iterable[NotChecked], world: World) -> dict[NotChecked,
 
 def _is_provisional(one: Support) -> bool:
     return one.provisional
+
+
+def _is_unstated(one: Support) -> bool:
+    return one.unstated
 
 
 def _is_by_name(one: Support) -> bool:

@@ -134,6 +134,8 @@ class Finding:
     """Life is at risk now: first among cards of its level."""
     reviewed_by: str = ""
     provisional: bool = False
+    unstated: bool = False
+    """It rests on a diagnosis that does not say whether it is confirmed."""
     leaflets: tuple[str, ...] = ()
     """Plain-language pages for this patient, by name."""
 

@@ -218,6 +218,7 @@ class Speaker:
             emergency=card.emergency,
             reviewed_by=rule.review.checked_by,
             provisional=provisional,
+            unstated=any(self.explainer.unstated(branch.include, world) for branch in branches),
             leaflets=tuple(line.text for line in card.leaflets if self.compiled.whens[line.when] in world.sure),
         )
 

@@ -37,13 +37,17 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """One resource that makes a pattern present. `provisional`: its diagnosis is not confirmed. `by_name`: recognised by text alone."""
+    """One resource that makes a pattern present.
+
+    `provisional`: its diagnosis is not confirmed. `by_name`: recognised by text alone. `unstated`: it does not say whether it is confirmed.
+    """
 
     fact: str
     ref: str | None = None
     date: str | None = None
     provisional: bool = False
     by_name: bool = False
+    unstated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

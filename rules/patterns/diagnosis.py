@@ -53,7 +53,7 @@ def support_of(kind: str, fact: Condition, names: Names, provisional: bool = Fal
     """A Condition as a reason."""
     date = fact.onset or fact.recorded
     concept = min(fact.concepts & names)
-    return Support(f"{kind}:{concept}", fact.ref, date.text if date else None, provisional)
+    return Support(f"{kind}:{concept}", fact.ref, date.text if date else None, provisional, unstated=fact.verification is None)
 
 
 @dataclass(frozen=True, slots=True)

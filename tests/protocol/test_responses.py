@@ -107,6 +107,7 @@ def test_the_detail_has_its_sections(service: Service) -> None:
             withheld=(Withheld("azathioprine", "aza-tpmt", "TPMT is not known"),),
             suggestions=(create("Refer to neurology"),),
             provisional=True,
+            unstated=True,
         ),
     )
     assert card["detail"].splitlines() == [
@@ -117,6 +118,7 @@ def test_the_detail_has_its_sections(service: Service) -> None:
         "**Not checked**", "", "- lab: TPMT: not in the record", "",
         "**Evidence**", "", "- S-TEST: strong (verified: partly)", "",
         "Rests on a diagnosis that is not confirmed.",
+        "Rests on a diagnosis whose record does not say whether it is confirmed: it is taken as confirmed.",
         "Not yet clinically reviewed.",
         "A proposal: the clinician decides.",
     ]  # fmt: skip

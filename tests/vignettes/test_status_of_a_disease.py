@@ -85,3 +85,11 @@ def test_an_unconfirmed_disease_lowers_a_caution_unless_the_specification_keeps_
         if finding is not None and LEVELS.index(finding.indicator) >= max(1, LEVELS.index(confirmed.indicator)):
             same.append(vignette.name)
     assert bool(same) == rule.card.keep_level, same
+
+
+@pytest.mark.parametrize(("verification", "noted"), [("confirmed", False), ("", True)])
+def test_a_disease_that_does_not_say_whether_it_is_confirmed_counts_and_is_noted(verification: str, noted: bool) -> None:
+    for rule_id in ("mg-gen-first-line", "nis-cmt", "vasculitic-neuropathy-induction"):
+        found = [finding for _, finding in with_diagnoses(rule_of(rule_id), verification=verification) if finding]
+        assert found
+        assert all(finding.unstated is noted for finding in found), rule_id
