@@ -487,6 +487,23 @@ def test_unit_spellings_are_listed(known: Terminology) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("ucum", "texts"),
+    [
+        ("10*3/uL", ("Thousand/uL", "K/cumm", "10^3/\N{MICRO SIGN}L", "10^3/\N{GREEK SMALL LETTER MU}L", "x10(3)/mcL")),
+        ("10*9/L", ("x10*9/L", "x 10^9/L")),
+        ("/uL", ("/\N{MICRO SIGN}L", "/mcL")),
+        ("mL/min/{1.73_m2}", ("mL/min/1.73", "mL/min/1.73 sq m", "ml/min/1.73m*2")),
+    ],
+)
+def test_counts_and_filtration_rates_are_read_as_laboratories_write_them(known: Terminology, ucum: str, texts: tuple[str, ...]) -> None:
+    assert [known.unit_alias(text) for text in texts] == [ucum] * len(texts)
+
+
+def test_grams_a_litre_stay_what_they_are(known: Terminology) -> None:
+    assert known.unit_alias("g/L") is None
+
+
 WEIGHTS = {"C": "12.011", "H": "1.008", "N": "14.007", "O": "15.999", "Co": "58.933", "P": "30.974", "Ca": "40.078", "Mg": "24.305"}
 
 
