@@ -35,8 +35,8 @@ INJECTED = frozenset({"iv", "im", "sc", "injection", "intrathecal"})
 
 
 def compute(index: RecordIndex, window: Window) -> Calculated:  # noqa: ARG001 - a dose is of now
-    """The sum over ingredients; of one ingredient the larger of what is taken and what is drafted (a renewal)."""
-    from rules.patterns.therapy import current  # noqa: PLC0415 - the patterns need the calculators
+    """The sum over ingredients; of one ingredient the larger of what is taken and of all that is drafted (a renewal)."""
+    from rules.patterns.therapy import current, ordered_mg  # noqa: PLC0415 - the patterns need the calculators
 
     doses: dict[str, Decimal] = {}
     sources: list[tuple[str | None, str | None]] = []
@@ -44,8 +44,9 @@ def compute(index: RecordIndex, window: Window) -> Calculated:  # noqa: ARG001 -
         if fact.do_not_perform or (fact.origin is Origin.RECORD and not current(fact)):
             continue
         name = min(fact.concepts & (FACTORS.keys() | UNCOUNTED))
-        if name in UNCOUNTED or fact.mg_per_day is None or fact.route in INJECTED:
+        amount = ordered_mg(fact, index)
+        if name in UNCOUNTED or amount is None or fact.route in INJECTED:
             return Calculated(None, ("daily dose of every opioid",))
-        doses[name] = max(doses.get(name, Decimal(0)), fact.mg_per_day * FACTORS[name])
+        doses[name] = max(doses.get(name, Decimal(0)), amount * FACTORS[name])
         sources.append((fact.ref, fact.began.text if fact.began else None))
     return Calculated(sum(doses.values(), Decimal(0)), sources=tuple(sources))

@@ -38,6 +38,7 @@ from rules.patterns.therapy import (
     is_renewed,
     is_stop,
     is_taper,
+    ordered_mg,
     total_days,
     weight_kg,
     withdrawn,
@@ -222,7 +223,9 @@ class Drug:
     def amount(self, kind: str, fact: Medication, index: RecordIndex) -> Decimal | None:
         """The number a bound is about; None when it cannot be computed."""
         if kind == "mg_per_crcl":
-            return self.per_clearance(fact.mg_per_day, index)
+            return self.per_clearance(ordered_mg(fact, index), index)
+        if kind == "mg":
+            return ordered_mg(fact, index)
         if kind == "days":
             return total_days(fact, index)
         if kind == "dosing_days":

@@ -22,6 +22,7 @@ __all__ = [
     "is_renewed",
     "is_stop",
     "is_taper",
+    "ordered_mg",
     "past_days",
     "total_days",
     "weight_kg",
@@ -105,6 +106,32 @@ def is_taper(fact: Medication, index: RecordIndex) -> Truth:
     if any(fact.ref in (other.ref, other.prior) for other in stops):
         return False
     return fact.origin is not Origin.RECORD or all(other.prior for other in stops) or None
+
+
+def ordered_mg(fact: Medication, index: RecordIndex) -> Decimal | None:
+    """dose(x): mg a day. Unsigned orders of one call for the same drug and route add up, a morning and an evening order for instance.
+
+    Orders with a last day may be steps that follow one another: of these the largest counts. An order for one dose, and one whose dose
+    is not known, add nothing.
+    """
+    own = fact.mg_per_day
+    if fact.origin is Origin.RECORD or own is None or fact.single:
+        return own
+    together, steps = Decimal(0), Decimal(0)
+    for other in index.pick(index.medications, fact.concepts):
+        if other.origin is Origin.RECORD or other.do_not_perform or other.status in WITHDRAWN:
+            continue
+        if other.concepts != fact.concepts or other.route != fact.route or other.mg_per_day is None or other.single:
+            continue
+        if _has_last_day(other):
+            steps = max(steps, other.mg_per_day)
+        else:
+            together += other.mg_per_day
+    return max(own, together, steps)
+
+
+def _has_last_day(fact: Medication) -> bool:
+    return fact.end is not None or (fact.began is None and fact.days is not None)
 
 
 def weight_kg(index: RecordIndex) -> Decimal | None:
