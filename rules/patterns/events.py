@@ -104,6 +104,13 @@ class Happening:
         days: set[object] = set()
         judged = [(event, self.judge(event, index)) for event in index.pick(index.events, self.names)]
         seen = [(fact, self.observed(fact, index)) for fact in index.pick(index.observations, self.names)] if self.observed else []
+        torn: list[str] = []
+        if self.predicate == "answer":
+            given = Given.to(self.names, index)
+            torn = [event.ref for event, truth in judged if truth and given.last_word(event, truth) is None]
+            torn += [fact.ref for fact, truth in seen if truth and given.last_word(fact, truth) is None]
+            judged = [(event, given.last_word(event, truth)) for event, truth in judged]
+            seen = [(fact, given.last_word(fact, truth)) for fact, truth in seen]
         for event, truth in judged:
             if truth:
                 name = min((event.concepts | event.reasons) & self.names)
@@ -117,7 +124,7 @@ class Happening:
                 name = min(fact.concepts & self.names)
                 days.add(_day(fact.when) or fact.ref)
                 support.append(Support(f"{self.predicate}:{name}", fact.ref, fact.when.text if fact.when else None))
-        open_ = [fact.ref for fact, truth in (*judged, *(seen if self.predicate == "done" else ())) if truth is None]
+        open_ = torn + [fact.ref for fact, truth in (*judged, *(seen if self.predicate == "done" else ())) if truth is None]
         unsure = [NotChecked(f"{self.predicate}:{self.label}", "date or status not stated", ref.split("/")[0]) for ref in open_]
         denied = any(truth is False for _, truth in (*judged, *seen))
         if len(days) >= self.times:
@@ -127,6 +134,38 @@ class Happening:
         if self.predicate == "answer" and denied and not gaps(index, self.reads):
             return ABSENT
         return self.quiet(index)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The completed answers of yes or no to some questions, and how they were said."""
+
+    answers: tuple[tuple[Event | Observation, bool], ...]
+
+    @classmethod
+    def to(cls, names: Names, index: RecordIndex) -> Given:
+        """Every one on file; what lies ahead was not answered yet."""
+        found: list[Event | Observation] = [fact for fact in index.pick(index.observations, names) if fact.status in FINAL]
+        found += [event for event in index.pick(index.events, names) if event.kind == "answer" and event.status in ANSWERED]
+        said = [(one, _says(one)) for one in found if one.when is None or not one.when.is_future(index.record.as_of)]
+        return cls(tuple((one, yes) for one, yes in said if yes is not None))
+
+    def last_word(self, one: Event | Observation, truth: Truth) -> Truth:
+        """The latest answer to a question counts. Was `one` contradicted later? Unknown, where a date does not say which was the later."""
+        if truth is not True or (says := _says(one)) is None:
+            return truth
+        against = [other.when for other, yes in self.answers if yes is not says and other.concepts & one.concepts]
+        if any(one.when is not None and when is not None and when.start > one.when.end for when in against):
+            return False
+        return True if all(one.when is not None and when is not None and when.end < one.when.start for when in against) else None
+
+
+def _says(one: Event | Observation) -> bool | None:
+    """Yes, no, or neither."""
+    words = one.tags if isinstance(one, Event) else one.answers
+    stated = None if isinstance(one, Event) else one.truth
+    yes, no = stated is True or bool(words & YES), stated is False or bool(words & NO)
+    return yes if yes != no else None
 
 
 def _statuses(table: Mapping[str, object], key: str) -> frozenset[str]:

@@ -110,3 +110,33 @@ def test_a_negative_test_was_done_but_a_test_that_was_denied_was_not() -> None:
     assert verdict(table, observed("overnight-oximetry", valueBoolean=False)) == "present"
     assert verdict(table, filled("overnight-oximetry", NO)) != "present"
     assert verdict(table, filled("overnight-oximetry", {"valueCoding": {"system": "http://loinc.org", "code": "LA32-8"}})) != "present"
+
+
+@pytest.mark.parametrize("said", [observed, filled])
+@pytest.mark.parametrize("later", [observed, filled])
+def test_the_latest_answer_to_a_question_counts(said: Any, later: Any) -> None:  # noqa: ANN401 - either of the two
+    """Seen: "no clot" of two months ago let massage be proposed beside "clot: yes" of this week."""
+
+    def answer(form: Any, value: dict[str, bool], day: str) -> dict[str, object]:  # noqa: ANN401 - either of the two
+        return on(day, form("progressive", value) if form is filled else form("progressive", **value))
+
+    denied_then_said = answer(said, NO, "2026-10-01"), answer(later, YES, "2026-11-01")
+    assert verdict({"answer": "progressive"}, *denied_then_said) == "present"
+    assert verdict({"answer": "progressive", "yes": False}, *denied_then_said) == "absent"
+    said_then_denied = answer(said, YES, "2026-10-01"), answer(later, NO, "2026-11-01")
+    assert verdict({"answer": "progressive"}, *said_then_denied) == "absent"
+    assert verdict({"answer": "progressive", "yes": False}, *said_then_denied) == "present"
+
+
+def test_answers_of_one_day_that_disagree_are_unknown_and_another_question_or_a_day_to_come_changes_nothing() -> None:
+    yes = on("2026-11-01", observed("progressive", **YES))
+    tables: list[dict[str, object]] = [{"answer": "progressive"}, {"answer": "progressive", "yes": False}]
+    for table in tables:
+        assert verdict(table, yes, on("2026-11-01", observed("progressive", **NO))) == "unknown"
+    questions: dict[str, object] = {"answer": ["progressive", "sensory-loss"]}
+    assert verdict(questions, yes, on("2026-11-20", observed("sensory-loss", **NO))) == "present"
+    assert verdict({"answer": "progressive"}, yes, on("2027-01-20", observed("progressive", **NO))) == "present"
+    assert (
+        verdict({"answer": "progressive"}, yes, {**on("2026-11-20", observed("progressive", **NO)), "status": "entered-in-error"})
+        == "present"
+    )
