@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rules.calculators.base import Calculated, latest
+from rules.calculators.base import TURNED, Calculated, comparator_of, latest
 from rules.fhir_date import age
 
 if TYPE_CHECKING:
@@ -31,13 +31,15 @@ def compute(index: RecordIndex, window: Window) -> Calculated:
     weight = weight_kg(index)
     years = age(person.birth, index.record.as_of) if person and person.birth else None
     sex = person.gender if person else None
-    measured = bool(creatinine) and all(value > 0 for value, _ in creatinine)
+    side = comparator_of(creatinine)
+    measured = side is not None and all(value > 0 for value, _ in creatinine)
     if measured and weight and years and sex in {"male", "female"} and years.min_years >= ADULT_YEARS:
         share = Decimal("0.85") if sex == "female" else Decimal(1)
         cleared = [(140 - Decimal(years.max_years)) * weight / (72 * value) * share for value, _ in creatinine]
-        return Calculated.of(cleared, creatinine[0][1])
+        return Calculated.of(cleared, creatinine[0][1], comparator=TURNED[side or ""])
     proxy = latest(index, "egfr", window, "mL/min/{1.73_m2}")
-    if proxy:
-        return Calculated.of([value for value, _ in proxy], proxy[0][1], proxy=True)
+    side = comparator_of(proxy)
+    if side is not None:
+        return Calculated.of([value for value, _ in proxy], proxy[0][1], proxy=True, comparator=side)
     needs = [name for name, have in (("creatinine", creatinine), ("weight", weight), ("age", years)) if not have]
     return Calculated(None, tuple(needs) or ("sex",))

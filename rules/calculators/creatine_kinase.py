@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from rules.calculators.base import Calculated, latest
+from rules.calculators.base import Calculated, comparator_of, latest
 
 if TYPE_CHECKING:
     from rules.patterns.index import RecordIndex
@@ -26,7 +26,8 @@ def times_baseline(index: RecordIndex, window: Window) -> Calculated:
     from rules.patterns.labs import series  # noqa: PLC0415
 
     now = latest(index, "creatine-kinase", window, UNIT)
-    if not now:
+    side = comparator_of(now)
+    if side is None:
         return Calculated(None, ("CK",))
     span, recent, after = Duration.parse("24 months"), Duration.parse("7 days"), Duration.parse("30 days")
     injuries = [
@@ -47,4 +48,4 @@ def times_baseline(index: RecordIndex, window: Window) -> Calculated:
             values.append(amount.value)
     if len(values) < 2 or not median(values):
         return Calculated(None, ("two earlier CK values of the last 24 months",))
-    return Calculated.of([value / median(values) for value, _ in now], now[0][1])
+    return Calculated.of([value / median(values) for value, _ in now], now[0][1], comparator=side)

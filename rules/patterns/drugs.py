@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from rules.calculators import CALCULATORS
+from rules.calculators.base import TURNED
 from rules.calculators.prednisone import prednisone_mg
 from rules.facts import Event, Medication, Origin, Presence
 from rules.fhir_date import Duration
@@ -45,6 +46,7 @@ from rules.patterns.therapy import (
 )
 from rules.patterns.trial import Trials
 from rules.patterns.when import COMPARATORS, Comparison, Window, class_table, duration, in_days, whole_number
+from rules.quantity import Quantity
 
 __all__ = ["DRUG_QUALIFIERS", "MEDICATION_TYPES", "Drug", "build_drug", "is_about_orders"]
 
@@ -60,6 +62,7 @@ MEDICATION_TYPES = (*RECORD_TYPES, "MedicationDispense")
 ORDERS = ("draft", "planned", "stop_draft")
 INJECTED = {"iv", "im", "sc", "intrathecal"}
 EVER = Window()
+ENDLESS = Decimal("1e15")
 NO_TRIALS = Trials((), ())
 
 
@@ -182,7 +185,10 @@ class Drug:
         if self.new or self.renewal:
             tests.append(self.is_new(fact, index) if self.new else negate(self.is_new(fact, index)))
         for kind, comparison in self.bounds:
-            tests.append(comparison.of(self.amount(kind, fact, index)))
+            if kind == "mg_per_crcl":
+                tests.append(comparison.of_quantity(self.per_clearance(ordered_mg(fact, index), index)))
+            else:
+                tests.append(comparison.of(self.amount(kind, fact, index)))
         if self.after_diagnosis:
             tests.append(index.since_onset(fact.end or fact.began, self.after_diagnosis))
         return both(tests)
@@ -222,8 +228,6 @@ class Drug:
 
     def amount(self, kind: str, fact: Medication, index: RecordIndex) -> Decimal | None:
         """The number a bound is about; None when it cannot be computed."""
-        if kind == "mg_per_crcl":
-            return self.per_clearance(ordered_mg(fact, index), index)
         if kind == "mg":
             return ordered_mg(fact, index)
         if kind == "days":
@@ -238,13 +242,13 @@ class Drug:
         weight = weight_kg(index)
         return amount / weight if weight else None
 
-    def per_clearance(self, mg_per_day: Decimal | None, index: RecordIndex) -> Decimal | None:
+    def per_clearance(self, mg_per_day: Decimal | None, index: RecordIndex) -> Quantity | None:
         """The daily dose in mg for each mL/min of creatinine clearance; endless without any clearance left."""
         computed = CALCULATORS["crcl"].compute(index, self.crcl_window)
         clearance = computed.value
         if mg_per_day is None or clearance is None or computed.others:
             return None
-        return mg_per_day / clearance if clearance > 0 else Decimal("Infinity")
+        return Quantity(mg_per_day / clearance if clearance > 0 else ENDLESS, "1", TURNED[computed.comparator])
 
     def judge(self, fact: Medication, index: RecordIndex) -> Truth:
         """The whole condition for one resource."""

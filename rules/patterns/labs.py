@@ -20,6 +20,7 @@ from rules.patterns.diagnosis import YES
 from rules.patterns.index import FINAL, MAYBE_FINAL, NO, RecordIndex
 from rules.patterns.orders import completed
 from rules.patterns.when import COMPARATORS, Comparison, Window, duration
+from rules.quantity import Quantity
 
 __all__ = ["CALC_QUALIFIERS", "DISAGREE", "LAB_QUALIFIERS", "calc", "lab", "newest", "series"]
 
@@ -339,9 +340,12 @@ class Calc:
                 index.same[key] = Verdict(Presence.UNKNOWN, missing=gaps(index, self.reads) or needs)
             return index.same[key]
         values = (computed.value, *computed.others)
-        truths = {True} if self.comparison is None else {self.comparison.of(value) for value in values}
-        if len(truths) > 1:
-            return Verdict(Presence.UNKNOWN, missing=(NotChecked(f"calc:{self.name}", DISAGREE, "Observation", on_file=True),))
+        unit, side = CALCULATORS[self.name].unit, computed.comparator
+        held = [self.comparison is None or self.comparison.of_quantity(Quantity(value, unit, side)) for value in values]
+        truths = set(held)
+        if len(truths) > 1 or None in truths:
+            why = DISAGREE if len(truths) > 1 else "the result gives a limit only"
+            return Verdict(Presence.UNKNOWN, missing=(NotChecked(f"calc:{self.name}", why, "Observation", on_file=True),))
         if truths != {True}:
             return ABSENT
         label = f"calc:{self.name}" + (" (proxy)" if computed.proxy else "")

@@ -57,6 +57,14 @@ def test_a_dose_that_is_not_stated_is_unknown() -> None:
     assert verdict("gabapentin", [egfr(14)]) == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("dose", "comparator", "expected"),
+    [(300, "<", "present"), (299, "<", "unknown"), (300, ">", "absent"), (301, ">", "unknown")],
+)
+def test_a_clearance_that_is_given_as_a_limit_decides_as_far_as_it_goes(dose: int, comparator: str, expected: str) -> None:
+    assert verdict(mg(dose), [{**egfr(15), "comparator": comparator}]) == expected
+
+
 def test_observations_that_could_not_be_read_leave_it_unknown() -> None:
     assert verdict(mg(281), [], ("Observation",)) == "unknown"
 
@@ -72,3 +80,29 @@ def test_a_drug_that_is_no_draft_is_asked_nothing_either() -> None:
 def test_a_window_that_is_no_duration_is_refused() -> None:
     with pytest.raises(PatternError, match="expected a duration"):
         pattern_of(Context(CODES, {}, lifelong=True), {**LIMIT, "crcl_within": 90})
+
+
+@pytest.mark.parametrize(
+    ("result", "bound", "expected"),
+    [
+        (("egfr", 30, "<"), {"below": 30}, "present"),
+        (("egfr", 30, "<"), {"below": 60}, "present"),
+        (("egfr", 30, "<"), {"below": 15}, "unknown"),
+        (("egfr", 60, ">"), {"below": 60}, "absent"),
+        (("egfr", 60, ">"), {"below": 90}, "unknown"),
+        (("creatinine", 4, ">"), {"below": 30}, "present"),
+        (("creatinine", 0.2, "<"), {"below": 60}, "absent"),
+    ],
+)
+def test_a_result_given_as_a_limit_gives_a_clearance_on_one_side_of_it(
+    result: tuple[str, float, str], bound: dict[str, object], expected: str
+) -> None:
+    """Seen: an eGFR of "<30" counted as 30, the band above."""
+    concept, value, comparator = result
+    unit = "mg/dL" if concept == "creatinine" else "mL/min/{1.73_m2}"
+    labs = [{"concept": concept, "value": value, "unit": unit, "comparator": comparator}, {"concept": "weight", "value": 80, "unit": "kg"}]
+    scene = build({"age": 57, "gender": "male", "labs": labs}, on=TODAY, hook="patient-view", terminology=CODES)
+    as_of = datetime.combine(TODAY, time(12), tzinfo=UTC)
+    record = extract([Input(one) for one in scene.resources], terminology=CODES, as_of=as_of, hook="patient-view", unread={})
+    condition = {"calc": "crcl", "within": "90 days", **bound}
+    assert pattern_of(Context(CODES, {}, lifelong=True), condition).match(RecordIndex(record)).presence == expected
