@@ -228,15 +228,14 @@ class Drug:
 
     def amount(self, kind: str, fact: Medication, index: RecordIndex) -> Decimal | None:
         """The number a bound is about; None when it cannot be computed."""
-        if kind == "mg":
-            return ordered_mg(fact, index)
         if kind == "days":
             return total_days(fact, index)
         if kind == "dosing_days":
             return fact.dosing_days
         if kind.endswith("days"):
             return course_days(fact, self.names if kind == "course_days" else fact.concepts, index)
-        amount = fact.mg_per_day if kind.startswith("mg") else prednisone_mg(fact.concepts, fact.mg_per_day)
+        daily = ordered_mg(fact, index)
+        amount = daily if kind.startswith("mg") else prednisone_mg(fact.concepts, daily)
         if amount is None or not kind.endswith("per_kg"):
             return amount
         weight = weight_kg(index)

@@ -84,3 +84,10 @@ def test_morphine_equivalents_of_two_orders_add_up_and_a_renewal_counts_once() -
     two = CALCULATORS["mme"].compute(RecordIndex(record([order, order])), Window())
     renewed = CALCULATORS["mme"].compute(RecordIndex(record([order], medications=[order])), Window())
     assert (two.value, renewed.value) == (Decimal(60), Decimal(30))
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(15, "present"), (16, "absent")])
+def test_prednisone_of_two_tablet_strengths_adds_up(limit: int, expected: str) -> None:
+    drafts: list[dict[str, object]] = [{"concept": "prednisone", "mg_per_day": amount, "route": "oral"} for amount in (10, 5)]
+    condition = {"draft": "prednisone", "pred_at_least": limit}
+    assert str(pattern_of(Context(CODES, {}, lifelong=True), condition).match(RecordIndex(record(drafts))).presence) == expected
