@@ -478,10 +478,15 @@ def test_a_drug_is_recognised_by_its_whole_name(known: Terminology, text: str, d
 
 
 def test_unit_spellings_are_listed(known: Terminology) -> None:
-    assert [known.unit_alias(text) for text in ("mmHg", "Years", "ML/MIN/1.73M2", "mg", "x" * 50)] == [
+    texts = ("mmHg", "Years", "ML/MIN/1.73M2", "MG", "KG", "micromol/L", "THOUSAND/UL", "furlong", "x" * 50)
+    assert [known.unit_alias(text) for text in texts] == [
         "mm[Hg]",
         "a",
         "mL/min/{1.73_m2}",
+        "mg",
+        "kg",
+        "umol/L",
+        "10*3/uL",
         None,
         None,
     ]
