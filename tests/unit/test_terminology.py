@@ -457,6 +457,12 @@ def test_routes_become_words_and_contradiction_none(known: Terminology) -> None:
         (cc(text="Prednisolone eye drops 1%"), False, None),
         (cc(text="Prednisolone"), True, None),
         (cc(text="Unpatched"), True, None),
+        (cc(text="diclofenac 1 % gel"), True, "topical"),
+        (cc(text="ibuprofen 200 mg liquid gel"), True, "oral"),
+        (cc(text="ibuprofen 200 mg gel capsule"), True, "oral"),
+        (cc(text="timolol 0.5 % ophthalmic gel forming solution"), True, "eye"),
+        (cc(text="diazepam 10 mg rectal gel"), True, "rectal"),
+        (cc(text="estradiol 0.06 % gel"), True, "other"),
     ],
 )
 def test_a_product_may_say_its_route(known: Terminology, codeable: dict[str, object], named: bool, route: str | None) -> None:
