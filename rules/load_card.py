@@ -32,7 +32,8 @@ CARD = {
 }
 TREATMENTS = "treatment-services"
 SUGGESTION = {"id", "label", "branches", "when", "resource", "recommended", "order", "drafts"}
-RESOURCE = {"resourceType", "concept", "text", "reason", "due"}
+RESOURCE = {"resourceType", "concept", "text", "reason", "due", "priority"}
+PRIORITIES = ("urgent", "asap", "stat")  # R4 request-priority; routine is what an order without one is
 
 
 def load_card(file: RuleFile, terminology: Terminology) -> Card:
@@ -88,6 +89,10 @@ def _proposal(file: RuleFile, number: int, entry: Mapping[str, object], terminol
         file.keys(f"{where}resource.", resource, RESOURCE)
         file.choice(f"{where}resource.", resource, "resourceType", RESOURCES)
         _check_due(file, f"{where}resource.due", resource)
+        if "priority" in resource:
+            file.choice(f"{where}resource.", resource, "priority", PRIORITIES)
+            if resource.get("resourceType") != "ServiceRequest":
+                file.say(f"{where}resource.priority", "expected only on a ServiceRequest")
         concept = resource.get("concept")
         if concept is None and not isinstance(resource.get("text"), str):
             file.say(f"{where}resource", "expected a concept, a text or both")

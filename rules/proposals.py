@@ -15,7 +15,8 @@ def draft_resource(
     template: Mapping[str, object], label: str, patient: str, terminology: Terminology, as_of: datetime | None = None
 ) -> dict[str, object]:
     """The proposed resource for `patient` ("Patient/p1"). `template` has resourceType and concept and/or text; `due`, a pair of
-    durations from `as_of`, says when a service or visit is proposed for."""
+    durations from `as_of`, says when a service or visit is proposed for; `priority` how soon a service is needed (R4
+    request-priority; without one: routine)."""
     kind = str(template["resourceType"])
     concept = template.get("concept")
     text = str(template.get("text") or (terminology.label(concept) if isinstance(concept, str) else label))
@@ -27,8 +28,9 @@ def draft_resource(
     due = _period(template.get("due"), as_of)
     match kind:
         case "ServiceRequest":
+            soon = {"priority": template["priority"]} if "priority" in template else {}
             when = {"occurrencePeriod": due} if due else {}
-            return {"resourceType": kind, "status": "draft", "intent": "proposal", "code": coded, "subject": subject, **when}
+            return {"resourceType": kind, "status": "draft", "intent": "proposal", **soon, "code": coded, "subject": subject, **when}
         case "MedicationRequest":
             return {"resourceType": kind, "status": "draft", "intent": "proposal", "medicationCodeableConcept": coded, "subject": subject}
         case "Task":
