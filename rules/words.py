@@ -130,6 +130,7 @@ QUALIFIERS: Final[Mapping[str, str]] = {
     "over": "over {}",
     "first": "no earlier entry of the same disease: {}",
     "priority": "priority {}",
+    "told": "a completed Communication about it counts: {}",
     "placed": "a completed Procedure without a stated end counts: {}",
     "pred_above": "above {} mg prednisone-equivalent a day",
     "pred_at_least": "at least {} mg prednisone-equivalent a day",

@@ -21,7 +21,9 @@ from rules.patterns.when import Window, duration, whole_number
 __all__ = ["EVENT_QUALIFIERS", "Happening", "build_event"]
 
 EVENT_QUALIFIERS: Mapping[str, frozenset[str]] = {
-    "done": frozenset({"is", "within", "ago", "status", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion"}),
+    "done": frozenset(
+        {"is", "within", "ago", "status", "at_least_times", "since_first", "after_diagnosis", "after_last", "conclusion", "told"}
+    ),
     "order": frozenset({"is", "within", "status", "priority", "after_last", "ahead"}),
     "appointment": frozenset({"is", "ahead", "drafted"}),
     "preparation": frozenset({"is", "ahead"}),
@@ -191,6 +193,7 @@ class Judge:
     placed: bool
     fulfilled: bool
     drafted: bool
+    told: bool
     first: Names | None
     after_diagnosis: Names
     after_last: Names
@@ -245,9 +248,11 @@ class Judge:
         return index.later_than(when, self.later_than)
 
     def done(self, event: Event, index: RecordIndex) -> Truth:
-        """Completed (with `status`: a Procedure of that) in the window, not before the first dose of `first` nor `after_diagnosis`."""
+        """Completed (with `status`: a Procedure of that; with `told` a Communication too) in the window, not before the first dose of
+        `first` nor `after_diagnosis`."""
         asked_for = event.kind == "procedure" and event.origin is Origin.RECORD and event.status in self.statuses
-        if not (asked_for if self.statuses else completed(event)):
+        said = self.told and event.kind == "communication" and event.origin is Origin.RECORD and event.status == "completed"
+        if not (asked_for if self.statuses else completed(event) or said):
             return False
         return self.counts(event.when or event.end, event.tags, index)
 
@@ -340,6 +345,7 @@ def _judge(predicate: str, context: Context, table: Mapping[str, object]) -> Jud
         table.get("placed") is True,
         table.get("fulfilled") is True,
         table.get("drafted") is True,
+        table.get("told") is True,
         context.names(table["since_first"]) if "since_first" in table else None,
         *(context.names(table[key]) if key in table else frozenset() for key in NAMED),
     )
