@@ -10,6 +10,7 @@ from rules.patterns.events import BOOKED as BOOKED_STATUSES
 __all__ = ["arranged"]
 
 ORDERED = "is ordered already"
+ON_HOLD = "is ordered, and the order is on hold"
 BOOKED = "an appointment for it is booked"
 COMPLETED = "was completed inside the interval of this rule"
 REFERRAL = "referral-"  # `referral-neurology` is the order of a visit to `neurology`, which an Appointment states
@@ -25,7 +26,7 @@ def arranged(proposal: Proposal, record: Record, rule: Rule) -> str | None:
     visit = {concept, VISITS.get(concept, concept.removeprefix(REFERRAL))}
     for event in record.events:
         if event.kind == "order" and concept in event.concepts and _runs(event):
-            return ORDERED
+            return ON_HOLD if event.status == "on-hold" else ORDERED
         if event.kind == "appointment" and visit & event.concepts and _is_to_come(event, record):
             return BOOKED
         if concept.startswith(REFERRAL) and concept in event.concepts and _was_done(event, record, rule):

@@ -273,15 +273,15 @@ class Judge:
         return both(tests)
 
     def order(self, event: Event, index: RecordIndex) -> Truth:
-        """Active, planned, or completed in the window; with one of the priorities asked for, where none is stated: routine (R4); with
-        `ahead` one that is not completed is still to be carried out."""
+        """Active, planned, or completed in the window, never on hold (withdrawn for a time); with one of the priorities asked for, where
+        none is stated: routine (R4); with `ahead` one that is not completed is still to be carried out."""
         record = index.record
         if event.do_not_perform or (self.tags and not event.tags & self.tags):
             return False
         open_still = awaited(event, self.ahead, index) if self.ahead else True
         if self.statuses:
             return both((event.status in self.statuses, self.window.holds(event.when, record), open_still))
-        if event.origin is Origin.PLANNED or event.status in {"active", "on-hold"}:
+        if event.origin is Origin.PLANNED or event.status == "active":
             return both((event.origin is not Origin.DRAFT, open_still))
         return event.status == "completed" and self.window.holds(event.when, record)
 

@@ -117,3 +117,10 @@ def test_an_emergency_is_proposed_in_spite_of_an_order() -> None:
     vignette = next(one for one in rule.vignettes if one.expect == "fires" and one.hook == "patient-view")
     ordered = with_entry(vignette, "orders", "referral-neurosurgery", {"status": "active", "when": "-10 days"})
     assert "referral-neurosurgery" in referrals(said(knowledge(), rule, ordered))
+
+
+def test_an_order_on_hold_silences_no_card_and_the_card_says_that_it_is_on_hold() -> None:
+    rule, vignette, concept = next(one for one in examples() if one[0].id == "ref-nmd-specialist")
+    finding = said(knowledge(), rule, with_entry(vignette, "orders", concept, {"status": "on-hold", "when": "-10 days"}))
+    assert finding is not None
+    assert [one.reason for one in finding.withheld] == ["is ordered, and the order is on hold"]
