@@ -100,6 +100,10 @@ def test_a_wide_code_claims_only_what_it_says(known: Terminology, system: str, c
     assert not found & not_claimed
 
 
+def test_wrist_or_foot_drop_is_new_weakness_whichever_it_is(known: Terminology) -> None:
+    assert known.concepts(WHO, "M21.3") & known.expand("new-weakness")
+
+
 def test_another_coding_of_the_same_condition_decides(known: Terminology) -> None:
     found = known.coding_concepts(cc((CM, "G71.01"), (SNOMED, "76670001")))
     assert names("duchenne", "duchenne-or-becker") <= found
