@@ -12,12 +12,18 @@ __all__ = ["devices", "goals", "plans", "uses"]
 _ACHIEVED = frozenset(
     {"in-progress", "improving", "worsening", "no-change", "achieved", "sustaining", "not-achieved", "no-progress", "not-attainable"}
 )
+_OFF = frozenset({"cancelled", "stopped", "entered-in-error"})  # R4 care-plan-activity-status: what will not be done, or never was
 _ACHIEVEMENT = "http://terminology.hl7.org/CodeSystem/goal-achievement"
 
 
 def plans(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Event]:
-    """A CarePlan (R4 9.4) by category and the codes of its activities; `reasons` are what it addresses and why its activities are done."""
-    details = [detail for item in elements(resource.get("activity")) if isinstance(detail := item.get("detail"), dict)]
+    """A CarePlan (R4 9.4) by category and the codes of its activities, without those that were called off or are not to be performed;
+    `reasons` are what it addresses and why its activities are done."""
+    details = [
+        detail
+        for item in elements(resource.get("activity"))
+        if isinstance(detail := item.get("detail"), dict) and detail.get("status") not in _OFF and detail.get("doNotPerform") is not True
+    ]
     concepts = reading.concepts(resource.get("category"), *(detail.get("code") for detail in details))
     if concepts:
         start, end = reading.period(resource.get("period"))

@@ -238,6 +238,25 @@ def test_a_plan_counts_by_category_and_activities(read: Read) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ({"status": "completed"}, True),
+        ({"status": "in-progress"}, True),
+        ({"status": "scheduled", "doNotPerform": False}, True),
+        ({}, True),
+        ({"status": "cancelled"}, False),
+        ({"status": "stopped"}, False),
+        ({"status": "entered-in-error"}, False),
+        ({"status": "in-progress", "doNotPerform": True}, False),
+    ],
+)
+def test_an_activity_that_was_called_off_is_no_part_of_a_plan(read: Read, said: Json, counts: bool) -> None:
+    detail = {"code": cc((OWN, "patient-education")), **said}
+    found = event(read, "CarePlan", status="active", category=[cc((OWN, "emergency"))], activity=[{"detail": detail}])
+    assert ("patient-education" in found.concepts) is counts
+
+
 def test_why_an_activity_of_a_plan_is_done_is_a_reason_of_the_plan(read: Read) -> None:
     palliative = {"status": "active", "category": [cc((OWN, "emergency"))]}
     coded = event(read, "CarePlan", **palliative, activity=[{"detail": {"reasonCode": [cc(ALS)]}}])
