@@ -146,7 +146,7 @@ class Explainer:
 
     def unstated(self, node: Node, world: World) -> bool:
         """Does `node` hold only thanks to a diagnosis that does not say whether it is confirmed?"""
-        return self._only(node, world, _is_unstated)
+        return any(fact.verification is None for fact in world.record.conditions) and self._only(node, world, _is_unstated)
 
     def by_name(self, node: Node, world: World) -> bool:
         """Does `node` hold only thanks to a drug recognised by its name?"""
