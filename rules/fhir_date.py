@@ -55,6 +55,7 @@ class Duration:
         return self._hash
 
     @classmethod
+    @lru_cache(maxsize=512)  # rules name the same few lengths; one object each is quickly found as a key
     def parse(cls, text: str) -> Duration:
         """Read "<whole number> <minutes|hours|days|weeks|months|years>"; raises ValueError naming the text and the form."""
         match = _DURATION.fullmatch(text)

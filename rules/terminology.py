@@ -168,14 +168,15 @@ class Terminology:
         """
         return self.agreed(codeable)[0]
 
-    def agreed(self, codeable: object) -> tuple[frozenset[str], frozenset[str]]:
-        """What the codings claim together, and the diseases between which they disagree (Duchenne and Becker).
+    def agreed(self, codeable: object, codings: Iterable[tuple[str, str]] | None = None) -> tuple[frozenset[str], frozenset[str]]:
+        """What the codings claim together, and the diseases between which they disagree (Duchenne and Becker). `codings`: its `pairs`, when
+        they were read already.
 
         Codings that name diseases which exclude each other claim only what stands above them all.
         """
         found = _NONE
         claims: list[frozenset[str]] = []
-        for system, code in _codings(codeable):
+        for system, code in _codings(codeable) if codings is None else codings:
             concepts = self.concepts(system, code)
             if concepts and concepts not in claims:
                 claims.append(concepts)
@@ -241,10 +242,9 @@ class Terminology:
 
     def bridges(self, concepts: Iterable[str]) -> tuple[Bridge, ...]:
         """How mass, substance and activity units of the thing measured convert into each other."""
-        found: list[Bridge] = []
-        for concept in sorted(concepts):
-            found.extend(self._bridges.get(concept, ()))
-        return tuple(found)
+        if self._bridges.keys().isdisjoint(concepts):
+            return ()
+        return tuple(bridge for concept in sorted(concepts) for bridge in self._bridges.get(concept, ()))
 
     def on_scale(self, value: Quantity, concepts: Set[str]) -> Quantity | None:
         """The value as a plain number where its concept has a scale, None when that is no point of it; without a scale the value."""
@@ -424,9 +424,9 @@ def _codings(codeable: object) -> list[tuple[str, str]]:
     if not isinstance(codings, list):
         return []
     return [
-        (coding["system"], coding["code"])
+        (system, code)
         for coding in codings
-        if isinstance(coding, dict) and isinstance(coding.get("system"), str) and isinstance(coding.get("code"), str)
+        if isinstance(coding, dict) and isinstance(system := coding.get("system"), str) and isinstance(code := coding.get("code"), str)
     ]
 
 

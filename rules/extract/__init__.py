@@ -102,7 +102,8 @@ def extract(
             found = [*islice(reader(item.resource, item.ref, item.origin, reading), MOST_PARTS + 1)]
             if len(found) > MOST_PARTS:
                 reading.trouble(item.resource, CROWDED)
-            facts.extend(found[:MOST_PARTS])
+                found.pop()
+            facts += found
         elif kind in _UNREADABLE and reading.order is not None:
             reading.lost.add(reading.order)
     by_kind: dict[type, list[_Fact]] = {}

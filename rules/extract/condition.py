@@ -28,8 +28,9 @@ _AGE_UNITS: Mapping[str, Literal["day", "week", "month", "year"]] = {"d": "day",
 def conditions(resource: Element, ref: str, origin: Origin, reading: Reading) -> Iterable[Condition]:
     """A Condition (R4 9.2) whose code is on a list. Statuses are kept as they are: patterns decide what counts."""
     code = reading.codeable(resource, "code")
-    concepts, disputed = reading.terminology.agreed(code)
-    reading.unmapped.update(in_conditions(code, reading.terminology))
+    codings = reading.terminology.pairs(code)
+    concepts, disputed = reading.terminology.agreed(code, codings)
+    reading.unmapped.update(in_conditions(codings, reading.terminology))
     if not concepts:
         if not says_something(code) and reading.coded_status(resource, "verificationStatus", _VERIFICATION) not in NEVER:
             reading.masked(resource)  # it could be any disease

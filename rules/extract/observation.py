@@ -36,7 +36,7 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
             continue
         part = value_of(component, ref, reading.concepts(component.get("code")), reading, shared)
         parts.append(_of_denied(part, component.get("code"), reading))
-    is_panel = any("gene-studied" in part.concepts for part in parts)
+    is_panel = bool(parts) and any("gene-studied" in part.concepts for part in parts)
     if concepts or is_panel:
         whole = _of_denied(value_of(resource, ref, concepts, reading, shared), code, reading)
         if is_panel:
@@ -45,7 +45,9 @@ def observations(resource: Element, ref: str, _origin: Origin, reading: Reading)
             whole = replace(whole, valued=True)
         if whole.concepts:
             yield whole
-    yield from (part for part in parts if part.concepts)
+    for part in parts:
+        if part.concepts:
+            yield part
 
 
 def _is_of_another(resource: Element, reading: Reading) -> bool:
@@ -142,7 +144,7 @@ def _interpretation(codeables: object, reading: Reading) -> Iterable[str]:
 
 def _range(ranges: object, value: Quantity | None, concepts: frozenset[str], reading: Reading) -> tuple[Quantity | None, Quantity | None]:
     """The normal range, when there is exactly one; a limit without a unit has the unit of the value."""
-    normal = [item for item in elements(ranges) if _is_normal(item)]
+    normal = [item for item in elements(ranges) if _is_normal(item)] if ranges is not None else ()
     if len(normal) != 1:
         return None, None
     return _limit(normal[0].get("low"), value, concepts, reading), _limit(normal[0].get("high"), value, concepts, reading)

@@ -20,9 +20,8 @@ BY_NAME: Final = "name"
 """The chapter of a drug that is watched because its name was recognised, when nothing says its ATC group."""
 
 
-def in_conditions(codeable: object, terminology: Terminology) -> Iterable[Unmapped]:
-    """The codings without a meaning of a Condition with an ICD-10 code of a watched chapter."""
-    codings = terminology.pairs(codeable)
+def in_conditions(codings: list[tuple[str, str]], terminology: Terminology) -> Iterable[Unmapped]:
+    """Of the codings of a Condition with an ICD-10 code of a watched chapter those without a meaning."""
     chapter = _chapter("condition", ICD, codings, terminology)
     return _without_meaning(codings, chapter, terminology) if chapter else ()
 

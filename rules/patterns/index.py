@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rules.calculators import Calculated
     from rules.patterns.base import Verdict
     from rules.patterns.therapy import Courses
-    from rules.patterns.when import Window
 
 __all__ = ["FINAL", "MAYBE_FINAL", "NO", "REPORTED", "RecordIndex"]
 
@@ -67,8 +66,8 @@ class RecordIndex:
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.computed: dict[tuple[str, Window], Calculated] = {}
-        """What calculators worked out, by name and window."""
+        self.computed: dict[tuple[str, Duration | None], Calculated] = {}
+        """What calculators worked out, by name and length of the window."""
         self.same: dict[object, Verdict] = {}
         """Verdicts that many conditions give: by the calculator's name and window when it has no value, and of an age that fits."""
         self.ordered: dict[frozenset[str], tuple[Observation, ...]] = {}

@@ -330,7 +330,7 @@ class Calc:
 
     def match(self, index: RecordIndex) -> Verdict:
         """Compute, then compare."""
-        key = (self.name, self.window)
+        key = (self.name, self.window.within)
         computed = index.computed.get(key)
         if computed is None:
             computed = index.computed[key] = CALCULATORS[self.name].compute(index, self.window)
