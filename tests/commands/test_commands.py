@@ -115,7 +115,7 @@ def test_coverage_counts_every_specified_rule(capsys: pytest.CaptureFixture[str]
 def test_the_knowledge_is_written_as_fhir_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = run(capsys, "fhir", "export", "--out", str(tmp_path / "out"))
     assert code == 0
-    assert "320 PlanDefinition" in out
+    assert "321 PlanDefinition" in out
     assert (tmp_path / "out" / "PlanDefinition" / "mg-gen-first-line.json").is_file()
     (tmp_path / "file").write_text("")
     code, _, err = run(capsys, "fhir", "export", "--out", str(tmp_path / "file" / "sub"))

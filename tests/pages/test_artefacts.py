@@ -87,7 +87,7 @@ def test_one_resource_is_read_and_an_unknown_one_is_not_found(site: Site) -> Non
 def test_a_search_filters_and_pages(site: Site) -> None:
     found = json.loads(site.get("/fhir/PlanDefinition?_count=100").body)
     import_module("fhir.resources.R4B.bundle").Bundle.model_validate(found)
-    assert found["total"] == 320
+    assert found["total"] == 321
     assert len(found["entry"]) == 100
     following = next(link["url"] for link in found["link"] if link["relation"] == "next")
     second = json.loads(site.get(following.removeprefix("http://127.0.0.1:8000")).body)

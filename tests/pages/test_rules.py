@@ -212,7 +212,7 @@ def test_ways_to_fire_and_stages_are_told_in_words(site: Site) -> None:
     assert "(MedicationRequest draft, no dose), way 2 only" in page
     assert "Immunosuppressive pathway · proposes" in page
     listed = text_of(site.page("/rules"))
-    assert "What it does any concludes facts (51)" in listed
+    assert "What it does any concludes facts (52)" in listed
     for told in (page, listed):
         assert not re.search(r"\bbranch|stage (derive|safety|pathway|monitoring)", told)
 
