@@ -99,11 +99,11 @@ def extract(
         reader = _READERS.get(kind)
         reading.order = None if item.origin is Origin.RECORD else (place, _UNREADABLE.get(kind, kind))
         if reader is not None and reading.usable(item.resource) and not _is_mistaken(item.resource):
-            found = [*islice(reader(item.resource, item.ref, item.origin, reading), MOST_PARTS + 1)]
-            if len(found) > MOST_PARTS:
+            before = len(facts)
+            facts.extend(islice(reader(item.resource, item.ref, item.origin, reading), MOST_PARTS + 1))
+            if len(facts) > before + MOST_PARTS:
                 reading.trouble(item.resource, CROWDED)
-                found.pop()
-            facts += found
+                facts.pop()
         elif kind in _UNREADABLE and reading.order is not None:
             reading.lost.add(reading.order)
     by_kind: dict[type, list[_Fact]] = {}

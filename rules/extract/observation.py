@@ -130,8 +130,13 @@ def value_of(resource: Element, ref: str, concepts: frozenset[str], reading: Rea
         interpretation=interpretation,
         low=low,
         high=high,
-        valued=bool(interpretation) or any(raw is not None and name.startswith("value") for name, raw in resource.items()),
+        valued=value is not None or bool(interpretation) or _has_value(resource),
     )
+
+
+def _has_value(resource: Element) -> bool:
+    """Whether any value[x] is there, understood or not."""
+    return any(raw is not None and name.startswith("value") for name, raw in resource.items())
 
 
 def _interpretation(codeables: object, reading: Reading) -> Iterable[str]:

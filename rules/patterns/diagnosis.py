@@ -142,7 +142,9 @@ class Diagnosis:
 
     def same_disease(self, mine: Names, dates: Mapping[str, Truth]) -> Truth:
         """The truth of the entries of the same disease: of the same concept, or of one that is a kind of the other."""
-        kin = self.kin or {}
+        kin = self.kin
+        if kin is None:
+            return True
         return both([truth for name, truth in dates.items() if any(one in kin[name] or name in kin[one] for one in mine)])
 
     def match(self, index: RecordIndex) -> Verdict:
