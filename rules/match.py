@@ -68,8 +68,8 @@ class Matcher:
                 table.setdefault(concept, []).append(number)
             for name in one.pattern.reads:
                 self.by_type.setdefault(name, []).append(number)
-        self.quiet, self._quietly_sure, self._quietly_possible = self._nothing()
-        gates = {leaf: self._often(leaf) for leaf, verdict in self.quiet.items() if verdict.presence is Presence.ABSENT}
+        self.blank, self._quietly_sure, self._quietly_possible = self._nothing()
+        gates = {leaf: self._often(leaf) for leaf, verdict in self.blank.items() if verdict.presence is Presence.ABSENT}
         self.reach = None if rules is None else Reach(rules, producers or {}, self.numbers, gates)
 
     def match(self, record: Record, budget: Budget = ORDINARY) -> Matched:
@@ -152,7 +152,7 @@ class _Verdicts(dict[Leaf, Verdict]):
     def __missing__(self, leaf: Leaf) -> Verdict:
         number = self._matcher.numbers[leaf]
         if number not in self.touched:
-            return self._matcher.quiet[leaf]
+            return self._matcher.blank[leaf]
         verdict = self[leaf] = _answered(self.of(number), leaf.answers)
         return verdict
 

@@ -57,11 +57,11 @@ class Reach:
 
     def _add(self, rule: Rule) -> None:
         asks = frozenset(self._numbers[node] for node in nodes_of(rule) if isinstance(node, Leaf))
-        for branch in rule.branches:
-            gates = self._of(branch.include)
-            if not gates:
-                self._always |= asks
-                return
+        ways = [self._of(branch.include) for branch in rule.branches]
+        if not all(ways):
+            self._always |= asks
+            return
+        for gates in ways:
             watched = min(gates, key=self._width)
             for number in watched:
                 others = tuple(gate for gate in gates if gate is not watched)
