@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete
@@ -86,7 +86,8 @@ class Writer:
         self._pruned = 0.0
 
     def add(self, entry: Shown) -> None:
-        """Take an entry; never waits."""
+        """Take an entry; never waits. Of its cards only what will be stored is kept meanwhile."""
+        entry = replace(entry, cards=tuple(_slim(card) for card in entry.cards))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
@@ -172,6 +173,12 @@ class Writer:
                 mark_since(connection, min(entry.at for entry in entries))
 
 
+def _slim(card: Card) -> Card:
+    suggestions = card.body.get("suggestions")
+    uuids = [{"uuid": one["uuid"]} for one in suggestions] if isinstance(suggestions, list) else []
+    return replace(card, facts=(), body={"suggestions": uuids})
+
+
 def _rules(card: Card) -> list[list[str]]:
     return [[rule.id, rule.version] for rule in card.rules]
 
@@ -179,7 +186,7 @@ def _rules(card: Card) -> list[list[str]]:
 def _shown(keys: Keys, entry: Shown) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for card in entry.cards:
-        suggestions = card.body.get("suggestions")
+        suggestions = card.body["suggestions"]
         uuids = [one["uuid"] for one in suggestions] if isinstance(suggestions, list) else []
         rows.append(
             {
