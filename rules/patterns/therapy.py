@@ -111,14 +111,14 @@ def is_taper(fact: Medication, index: RecordIndex) -> Truth:
 def ordered_mg(fact: Medication, index: RecordIndex) -> Decimal | None:
     """dose(x): mg a day. Unsigned orders of one call for the same drug and route add up, a morning and an evening order for instance.
 
-    Orders with a last day may be steps that follow one another: of these the largest counts. An order for one dose, and one whose dose
-    is not known, add nothing.
+    Orders with a last day may be steps that follow one another: of these the largest counts. An order for one dose, one whose dose is
+    not known, and the very same order sent twice add nothing.
     """
     own = fact.mg_per_day
     if fact.origin is Origin.RECORD or own is None or fact.single:
         return own
     together, steps = Decimal(0), Decimal(0)
-    for other in index.pick(index.medications, fact.concepts):
+    for other in dict.fromkeys(index.pick(index.medications, fact.concepts)):
         if other.origin is Origin.RECORD or other.do_not_perform or other.status in WITHDRAWN:
             continue
         if other.concepts != fact.concepts or other.route != fact.route or other.mg_per_day is None or other.single:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -73,6 +74,13 @@ def test_the_largest_of_several_steps_counts() -> None:
 
 def test_a_renewed_order_replaces_the_one_on_record() -> None:
     assert above(1400, [mg(900)], medications=[mg(900)]) == "absent"
+
+
+def test_the_very_same_order_sent_twice_counts_once() -> None:
+    found = record([mg(900)])
+    twice = RecordIndex(replace(found, medications=(*found.medications, *found.medications)))
+    condition = {"draft": "gabapentin", "mg_above": 900}
+    assert str(pattern_of(Context(CODES, {}, lifelong=True), condition).match(twice).presence) == "absent"
 
 
 def test_a_dose_that_is_not_known_beside_one_that_is_stays_unknown() -> None:
