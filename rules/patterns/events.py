@@ -13,7 +13,7 @@ from rules.fhir_date import Duration, FhirDate
 from rules.findings import NotChecked
 from rules.patterns.base import ABSENT, Context, Names, PatternError, Support, Truth, Verdict, both, gaps, nothing_found
 from rules.patterns.diagnosis import ANSWERED, YES
-from rules.patterns.index import FINAL, NO, RecordIndex
+from rules.patterns.index import FINAL, NO, Found, RecordIndex
 from rules.patterns.kin import Kin
 from rules.patterns.orders import awaited, completed, to_come
 from rules.patterns.when import Window, duration, whole_number
@@ -140,26 +140,35 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The completed answers of yes or no to some questions, and how they were said."""
+    """When some questions were answered, by concept and yes or no."""
 
-    answers: tuple[tuple[Event | Observation, bool], ...]
+    dates: Mapping[tuple[str, bool], Found]
 
     @classmethod
     def to(cls, names: Names, index: RecordIndex) -> Given:
         """Every one on file; what lies ahead was not answered yet."""
         found: list[Event | Observation] = [fact for fact in index.pick(index.observations, names) if fact.status in FINAL]
         found += [event for event in index.pick(index.events, names) if event.kind == "answer" and event.status in ANSWERED]
-        said = [(one, _says(one)) for one in found if one.when is None or not one.when.is_future(index.record.as_of)]
-        return cls(tuple((one, yes) for one, yes in said if yes is not None))
+        said: dict[tuple[str, bool], list[FhirDate | None]] = {}
+        for one in found:
+            yes = _says(one)
+            if yes is not None and (one.when is None or not one.when.is_future(index.record.as_of)):
+                for concept in one.concepts:
+                    said.setdefault((concept, yes), []).append(one.when)
+        return cls({key: Found.of(dates) for key, dates in said.items()})
 
     def last_word(self, one: Event | Observation, truth: Truth) -> Truth:
         """The latest answer to a question counts. Was `one` contradicted later? Unknown, where a date does not say which was the later."""
         if truth is not True or (says := _says(one)) is None:
             return truth
-        against = [other.when for other, yes in self.answers if yes is not says and other.concepts & one.concepts]
-        if any(one.when is not None and when is not None and when.start > one.when.end for when in against):
+        against = [self.dates[concept, not says] for concept in one.concepts if (concept, not says) in self.dates]
+        if not against:
+            return True
+        if one.when is None:
+            return None
+        if any(found.last is not None and found.last > one.when.end for found in against):
             return False
-        return True if all(one.when is not None and when is not None and when.end < one.when.start for when in against) else None
+        return True if all(not found.undated and found.end is not None and found.end < one.when.start for found in against) else None
 
 
 def _says(one: Event | Observation) -> bool | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rules.patterns.base import Verdict
     from rules.patterns.therapy import Courses
 
-__all__ = ["FINAL", "MAYBE_FINAL", "NO", "REPORTED", "RecordIndex"]
+__all__ = ["FINAL", "MAYBE_FINAL", "NO", "REPORTED", "Found", "RecordIndex"]
 
 FINAL = frozenset({"final", "amended", "corrected"})
 MAYBE_FINAL = FINAL | {UNREADABLE}
@@ -61,7 +61,8 @@ class RecordIndex:
 
     __slots__ = (
         "ages", "allergies", "by_ref", "computed", "concepts", "conditions", "course_starts", "courses", "doses", "drafted", "events",
-        "medications", "observations", "onsets", "ordered", "orders", "record", "relatives", "renewed", "same", "seen", "weights",
+        "medications", "observations", "onsets", "ordered", "ordered_mg", "orders", "record", "relatives", "renewed", "same", "seen",
+        "weights",
     )  # fmt: skip
 
     def __init__(self, record: Record) -> None:
@@ -82,6 +83,8 @@ class RecordIndex:
         """When each course of some drugs began: every order that failed asks."""
         self.renewed: dict[tuple[frozenset[str], bool], bool] = {}
         """Whether therapy with some drugs is current (True: by a systemic route): every draft of them asks."""
+        self.ordered_mg: dict[tuple[frozenset[str], str | None], Decimal] | None = None
+        """mg a day of all unsigned orders of a drug by a route, once a dose was looked for: every order of it asks."""
         self.doses: dict[frozenset[str], FhirDate | None] = {}
         self.onsets: dict[frozenset[str], FhirDate | None] = {}
         self.seen: dict[frozenset[str], Found] = {}

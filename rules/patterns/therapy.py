@@ -117,17 +117,26 @@ def ordered_mg(fact: Medication, index: RecordIndex) -> Decimal | None:
     own = fact.mg_per_day
     if fact.origin is Origin.RECORD or own is None or fact.single:
         return own
-    together, steps = Decimal(0), Decimal(0)
-    for other in dict.fromkeys(index.pick(index.medications, fact.concepts)):
-        if other.origin is Origin.RECORD or other.do_not_perform or other.status in WITHDRAWN:
+    if index.ordered_mg is None:
+        index.ordered_mg = _ordered(index)
+    return max(own, index.ordered_mg.get((fact.concepts, fact.route), own))
+
+
+def _ordered(index: RecordIndex) -> dict[tuple[Names, str | None], Decimal]:
+    """The mg a day of all unsigned orders of a drug by a route: every order of it asks."""
+    together: dict[tuple[Names, str | None], Decimal] = {}
+    steps: dict[tuple[Names, str | None], Decimal] = {}
+    for order in dict.fromkeys(index.record.medications):
+        if order.origin is Origin.RECORD or order.do_not_perform or order.status in WITHDRAWN:
             continue
-        if other.concepts != fact.concepts or other.route != fact.route or other.mg_per_day is None or other.single:
+        if order.mg_per_day is None or order.single:
             continue
-        if _has_last_day(other):
-            steps = max(steps, other.mg_per_day)
+        key = order.concepts, order.route
+        if _has_last_day(order):
+            steps[key] = max(steps.get(key, order.mg_per_day), order.mg_per_day)
         else:
-            together += other.mg_per_day
-    return max(own, together, steps)
+            together[key] = together.get(key, Decimal(0)) + order.mg_per_day
+    return {key: max(found.get(key, Decimal(0)) for found in (together, steps)) for key in together | steps}
 
 
 def _has_last_day(fact: Medication) -> bool:
