@@ -29,7 +29,7 @@ from rules.words import fact_in_words
 
 __all__ = ["VERSION", "Knowledge"]
 
-VERSION = "2026.11.14"
+VERSION = "2026.11.15"
 HERE = Path(__file__).parent
 
 
